@@ -1,0 +1,68 @@
+"""zen: pipelines of plain Python functions, on stacks made of plugins.
+
+    from zen import pipeline, step
+
+Everything here is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zen.authoring import Pipeline, PipelineOptions, Retries, Step, StepOptions, pipeline, step
+    from zen.authoring.within import load_artifact, log_metadata, log_metrics, log_params, save_artifact
+    from zen.client import ArtifactView, Client, RunView, StepView
+    from zen.engine import ArtifactConfig, StepContext, get_step_context
+    from zen.errors import RunFailed, ZenError
+    from zen.secrets import Secret
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "zen.authoring": ("Pipeline", "PipelineOptions", "Retries", "Step", "StepOptions", "pipeline", "step"),
+    "zen.authoring.within": ("load_artifact", "log_metadata", "log_metrics", "log_params", "save_artifact"),
+    "zen.client": ("ArtifactView", "Client", "RunView", "StepView"),
+    "zen.engine": ("ArtifactConfig", "StepContext", "get_step_context"),
+    "zen.errors": ("RunFailed", "ZenError"),
+    "zen.secrets": ("Secret",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ArtifactConfig",
+    "ArtifactView",
+    "Client",
+    "Pipeline",
+    "PipelineOptions",
+    "Retries",
+    "RunFailed",
+    "RunView",
+    "Secret",
+    "Step",
+    "StepContext",
+    "StepOptions",
+    "StepView",
+    "ZenError",
+    "get_step_context",
+    "load_artifact",
+    "log_metadata",
+    "log_metrics",
+    "log_params",
+    "pipeline",
+    "save_artifact",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'zen' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,83 @@
+"""Artifact stores: raw bytes by key. Content addressing, verification and garbage collection are not their business."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Literal
+
+from zen.interfaces.component import Component
+from zen.records.codec import record
+
+Reach = Literal["process", "host", "network"]
+
+
+@record()
+class ObjectInfo:
+    """A stored object: its key and its size in bytes."""
+
+    key: str
+    size: int
+
+
+class ArtifactStore(Component):
+    """Keeps bytes under keys such as `objects/sha256/ab/cdef…`.
+
+    Keys are relative POSIX paths of `[A-Za-z0-9._/-]`, made by zen, never by users. Safe for use from several threads
+    and processes at once.
+
+    Attributes:
+        reach: From where the bytes can be read: this `process`, this `host`, or the `network`.
+    """
+
+    kind: ClassVar[str] = "artifact_store"
+    reach: ClassVar[Reach] = "host"
+    known_capabilities: ClassVar[Mapping[str, str]] = {
+        "local_files": "objects are files of this machine: local_path and staging"
+    }
+
+    @abstractmethod
+    def put(self, key: str, source: Path, *, durable: bool = True) -> None:
+        """Store the bytes of a local file under a key, whole or not at all; an existing object is replaced.
+
+        The store may move `source` away. With `durable`, the object survives a power cut once this returns.
+
+        Raises:
+            PermissionDenied: When the store may not be written.
+            ComponentUnavailable: When it cannot be reached.
+        """
+
+    @abstractmethod
+    def read(self, key: str) -> BinaryIO:
+        """Return the bytes as a stream that the caller closes.
+
+        Raises:
+            ArtifactNotFound: When nothing is stored under the key.
+        """
+
+    @abstractmethod
+    def stat(self, key: str) -> ObjectInfo | None:
+        """Return what is stored under the key, or None."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove an object. Removing what is not there is harmless."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield the objects whose key starts with `prefix`, in any order."""
+
+    def local_path(self, key: str) -> Path:
+        """Capability `local_files`: return the object's own file, which nobody may write to.
+
+        Raises:
+            ArtifactNotFound: When nothing is stored under the key.
+        """
+        raise TypeError(f"{type(self).__qualname__} does not declare the capability 'local_files'")
+
+    def staging(self) -> Path:
+        """Return a folder for files that are about to be `put`; with `local_files` on the store's own file system."""
+        folder = self.host.state / "staging"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
