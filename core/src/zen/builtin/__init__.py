@@ -1,0 +1,1 @@
+"""The embedded default components: a plugin like any other."""

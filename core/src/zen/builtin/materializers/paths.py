@@ -1,0 +1,178 @@
+"""Files and folders: a path as a value takes its bytes along."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, ClassVar
+
+from zen.builtin.materializers.plain import decode_json, encode_json
+from zen.errors import MaterializerError
+from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
+
+MOST_FILES = 100_000
+_FILES = "files/"
+_INDEX = "index.json"
+_CHUNK = 1 << 20
+
+
+class PathMaterializer(Materializer):
+    """Saves the file, or all the files of the folder, that a path names.
+
+    The files are kept below `files/` under their relative names; `index.json` says what else there is to know:
+    whether it is a lone file, which files are executable, which folders are empty. Links, pipes, sockets and devices
+    are refused. Times and owners are not kept, nor is the name of a folder, so equal files give equal artifacts.
+
+    A loaded path leads to a copy of the reader's that nobody may write to.
+    """
+
+    format: ClassVar[str] = "files"
+
+    def save(self, value: Any, writer: ArtifactWriter) -> None:
+        """Copy the files into the artifact."""
+        if not isinstance(value, pathlib.Path):
+            raise MaterializerError(f"{value!r} is not a path of this machine")
+        found = _look(value)
+        executable = []
+        for name, file in found.files:
+            with _open(file) as source, writer.open(_FILES + name) as target:
+                shutil.copyfileobj(source, target, _CHUNK)
+                if os.fstat(source.fileno()).st_mode & stat.S_IXUSR:
+                    executable.append(name)
+        index = {"kind": found.kind, "executable": executable, "empty": found.empty}
+        writer.write(encode_json(index), _INDEX)
+
+    def load(self, reader: ArtifactReader) -> Path:
+        """Return the path of a read-only copy; a lone file has the name that it was saved with."""
+        kind, executable, empty = _read_index(reader)
+        names = [name.removeprefix(_FILES) for name in reader.names if name.startswith(_FILES)]
+        root = reader.tree() / _FILES
+        root.mkdir(exist_ok=True)  # a tree is made of files: folders with nothing in them and modes are added here
+        for folder in empty:
+            _inside(root, folder).mkdir(parents=True, exist_ok=True)
+        for name in set(names).intersection(executable):
+            _inside(root, name).chmod(0o555)
+        return root / names[0] if kind == "file" else root
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        """Return the name, and for a file its size in bytes."""
+        if value.is_file():
+            return {"kind": "file", "name": value.name, "size": value.stat().st_size}
+        return {"kind": "folder", "name": value.name}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What a path leads to: `file` or `folder`, its files by relative name, and the folders with nothing in them."""
+
+    kind: str
+    files: list[tuple[str, Path]]
+    empty: list[str]
+
+
+def _look(top: Path) -> _Found:
+    try:
+        if stat.S_ISREG(_mode(top)):
+            return _Found(kind="file", files=[(_name(top, top.parent), top)], empty=[])
+        files, empty = _walk(top)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a name
+        raise MaterializerError(f"{top} cannot be read: {error}", path=str(top)) from error
+    named = [(_name(file, top), file) for file in files]
+    return _Found(kind="folder", files=named, empty=[_name(folder, top) for folder in empty])
+
+
+def _read_index(reader: ArtifactReader) -> tuple[str, list[str], list[str]]:
+    index = decode_json(reader.read(_INDEX))
+    try:
+        return index["kind"], list(index["executable"]), list(index["empty"])
+    except (KeyError, TypeError) as error:
+        raise MaterializerError(f"the {_INDEX} of the artifact is not one that zen wrote") from error
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of a file or folder.
+
+    Raises:
+        MaterializerError: For anything else.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        raise MaterializerError(
+            f"the path {path} does not exist", hint="write the file before you return its path", path=str(path)
+        ) from None
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return mode
+    kind, hint = next(
+        ((kind, hint) for test, kind, hint in _REFUSED if test(mode)), ("special file", "leave it out of the folder")
+    )
+    raise MaterializerError(f"{path} is a {kind}; only regular files and folders are kept", hint=hint, path=str(path))
+
+
+_REFUSED = (
+    (stat.S_ISLNK, "symbolic link", "copy what it points to, or return path.resolve() if it is the value itself"),
+    (stat.S_ISFIFO, "named pipe", "leave it out of the folder"),
+    (stat.S_ISSOCK, "socket", "leave it out of the folder"),
+    (stat.S_ISBLK, "block device", "leave it out of the folder"),
+    (stat.S_ISCHR, "character device", "leave it out of the folder"),
+)
+
+
+def _walk(top: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files below a folder, and the folders with nothing in them, both in the order of their names."""
+    files: list[Path] = []
+    empty: list[Path] = []
+    for folder, entries in _folders(top):
+        if not entries and folder != top:
+            empty.append(folder)
+        files += [entry for entry, mode in entries if stat.S_ISREG(mode)]
+        if len(files) > MOST_FILES:
+            raise MaterializerError(
+                f"{top} holds more than {MOST_FILES:,} files", hint="pack them into an archive first", path=str(top)
+            )
+    return sorted(files), sorted(empty)
+
+
+def _folders(top: Path) -> Iterator[tuple[Path, list[tuple[Path, int]]]]:
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        entries = [(path, _mode(path)) for path in folder.iterdir()]
+        pending += [path for path, mode in entries if stat.S_ISDIR(mode)]
+        yield folder, entries
+
+
+def _name(path: Path, base: Path) -> str:
+    name = path.relative_to(base).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise MaterializerError(
+            f"the file name {name!r} is not valid UTF-8", hint="rename the file", path=repr(str(path))
+        ) from None
+    return name
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a regular file; not what was put in its place since it was looked at."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise MaterializerError(f"{path} cannot be read: {error}", path=str(path)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise MaterializerError(f"{path} was replaced while it was read", path=str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def _inside(root: Path, name: str) -> Path:
+    """Return the path below `root`; a stored name never leads out of it."""
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\0" in name:
+        raise MaterializerError(f"the artifact holds the unsafe file name {name!r}")
+    return root.joinpath(*parts)

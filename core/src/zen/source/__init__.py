@@ -1,0 +1,25 @@
+"""The one layer that reads source code: module names, loading, fingerprints, snapshots."""
+
+from zen.source.fingerprint import Fingerprint, code_ref, fingerprint
+from zen.source.loading import StopLoading, adopt_main, load_module, load_object, loading
+from zen.source.modules import module_name
+from zen.source.origin import Origin, origin_of
+from zen.source.snapshot import Snapshot, extract, read_manifest, take
+
+__all__ = [
+    "Fingerprint",
+    "Origin",
+    "Snapshot",
+    "StopLoading",
+    "adopt_main",
+    "code_ref",
+    "extract",
+    "fingerprint",
+    "load_module",
+    "load_object",
+    "loading",
+    "module_name",
+    "origin_of",
+    "read_manifest",
+    "take",
+]

@@ -1,0 +1,253 @@
+"""Every write, as changes: pure functions from records to statements.
+
+A transition of a state is a compare-and-set: it expects exactly one row, in the state and under the fencing token that
+the writer knows. Whoever lost gets `WriteConflict`, and nothing of the batch is kept.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from zen.identity import dumps
+from zen.interfaces import Change
+from zen.records import ArtifactRecord, LogLine, MetricPoint, Plan, RunRecord, StepRunRecord, to_json
+from zen.storage.rows import artifact_detail, micros, run_detail, step_detail
+
+_OPEN = "('pending', 'running')"
+
+
+def insert_run(run: RunRecord, plan: Plan, body: str, *, token: str) -> list[Change]:
+    """Record a new run with its plan (`body` is the plan as JSON text, `run.plan` its digest)."""
+    return [
+        Change(
+            sql="INSERT INTO plan (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
+            parameters=(run.plan, body),
+        ),
+        Change(
+            sql=(
+                "INSERT INTO run (id, name, pipeline, state, stack, plan, snapshot, created_at, started_at,"
+                " finished_at, token, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            parameters=(
+                run.id,
+                run.name,
+                run.pipeline,
+                run.state,
+                run.stack,
+                run.plan,
+                run.snapshot,
+                micros(run.created_at),
+                micros(run.started_at),
+                micros(run.finished_at),
+                token,
+                run_detail(run),
+            ),
+            expect=1,
+        ),
+        *(Change(sql="INSERT INTO run_tag (run, tag) VALUES (?, ?)", parameters=(run.id, tag)) for tag in run.tags),
+    ]
+
+
+def update_run(run: RunRecord, *, token: str) -> Change:
+    """Record a run's state, times and detail, if it is still open and the token is still ours."""
+    return Change(
+        sql=(
+            "UPDATE run SET state = ?, started_at = ?, finished_at = ?, detail = ?"
+            f" WHERE id = ? AND token = ? AND state IN {_OPEN}"
+        ),
+        parameters=(run.state, micros(run.started_at), micros(run.finished_at), run_detail(run), run.id, token),
+        expect=1,
+    )
+
+
+def lose_run(run_id: str, *, at: dt.datetime, token: str) -> list[Change]:
+    """Record that a run's process is gone: it and its open step runs become `lost`; `token` shuts out the old owner."""
+    return [
+        Change(
+            sql=f"UPDATE run SET state = 'lost', finished_at = ?, token = ? WHERE id = ? AND state IN {_OPEN}",
+            parameters=(micros(at), token, run_id),
+            expect=1,
+        ),
+        Change(
+            sql=f"UPDATE step_run SET state = 'lost', finished_at = ? WHERE run = ? AND state IN {_OPEN}",
+            parameters=(micros(at), run_id),
+        ),
+    ]
+
+
+def ask_to_stop(run_id: str, reason: str) -> Change:
+    """Ask every process of a run to start nothing more and to end what runs."""
+    return Change(sql="UPDATE run SET stop = ? WHERE id = ? AND stop = ''", parameters=(reason, run_id))
+
+
+def claim_step(step: StepRunRecord, *, token: str, run_token: str) -> Change:
+    """Start an attempt, unless somebody else has, or the run is no longer ours."""
+    return Change(
+        sql=(
+            "INSERT INTO step_run (id, run, name, attempt, state, started_at, finished_at, token, detail)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?"
+            " WHERE EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ? AND state = 'running')"
+            " ON CONFLICT (run, name, attempt) DO NOTHING"
+        ),
+        parameters=(*_step_values(step, token), step.run_id, run_token),
+        expect=1,
+    )
+
+
+def insert_final_step(step: StepRunRecord) -> list[Change]:
+    """Record a step that never ran (`cached`, `skipped`, `cancelled`); somebody's earlier record of it stays."""
+    return [
+        Change(
+            sql=(
+                "INSERT INTO step_run (id, run, name, attempt, state, started_at, finished_at, token, detail)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, name, attempt) DO NOTHING"
+            ),
+            parameters=_step_values(step, ""),
+            expect=1,
+        ),
+        *edges(step),
+    ]
+
+
+def finish_step(step: StepRunRecord, *, token: str, run_token: str) -> Change:
+    """Record the final state of a running attempt, if the attempt and the run are still ours."""
+    return Change(
+        sql=(
+            "UPDATE step_run SET state = ?, finished_at = ?, detail = ?"
+            " WHERE id = ? AND token = ? AND state = 'running'"
+            " AND EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ?)"
+        ),
+        parameters=(
+            step.state,
+            micros(step.finished_at),
+            step_detail(step),
+            step.id,
+            token,
+            step.run_id,
+            run_token,
+        ),
+        expect=1,
+    )
+
+
+def lose_step(step_run_id: str, *, at: dt.datetime) -> Change:
+    """Record that the process of a running attempt is gone."""
+    return Change(
+        sql="UPDATE step_run SET state = 'lost', finished_at = ?, token = '' WHERE id = ? AND state = 'running'",
+        parameters=(micros(at), step_run_id),
+    )
+
+
+def edges(step: StepRunRecord) -> list[Change]:
+    """Record which artifacts a step run took and gave."""
+    rows = [
+        ("in", slot, position, artifact_id)
+        for slot, artifact_ids in step.inputs.items()
+        for position, artifact_id in enumerate(artifact_ids)
+    ]
+    rows += [("out", slot, 0, artifact_id) for slot, artifact_id in step.outputs.items()]
+    sql = "INSERT INTO edge (step_run, direction, slot, position, artifact) VALUES (?, ?, ?, ?, ?)"
+    return [Change(sql=sql, parameters=(step.id, *row)) for row in rows]
+
+
+def insert_artifact(artifact: ArtifactRecord) -> Change:
+    """Record an artifact under the next version of its name."""
+    return Change(
+        sql=(
+            "INSERT INTO artifact (id, name, version, digest, type, manifest, materializer, run, step_run, output,"
+            " created_at, detail)"
+            " SELECT ?, ?, COALESCE((SELECT MAX(version) FROM artifact WHERE name = ?), 0) + 1,"
+            " ?, ?, ?, ?, ?, ?, ?, ?, ?"
+        ),
+        parameters=(
+            artifact.id,
+            artifact.name,
+            artifact.name,
+            artifact.digest,
+            artifact.manifest.type,
+            dumps(to_json(artifact.manifest)),
+            artifact.materializer,
+            artifact.run_id,
+            artifact.step_run,
+            artifact.output,
+            micros(artifact.created_at),
+            artifact_detail(artifact),
+        ),
+        expect=1,
+    )
+
+
+def insert_object(digest: str, data: bytes) -> Change:
+    """Keep a small object in the database; damaged bytes under the same digest are replaced."""
+    return Change(
+        sql=(
+            "INSERT INTO object (digest, size, data) VALUES (?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET size = excluded.size, data = excluded.data"
+            " WHERE object.data <> excluded.data"
+        ),
+        parameters=(digest, len(data), data),
+    )
+
+
+def remember(key: str, step_run_id: str, at: dt.datetime) -> Change:
+    """Let later runs find this step run under its cache key."""
+    return Change(
+        sql=(
+            "INSERT INTO cache_entry (key, step_run, created_at) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET step_run = excluded.step_run, created_at = excluded.created_at"
+        ),
+        parameters=(key, step_run_id, micros(at)),
+    )
+
+
+def forget(key: str) -> Change:
+    """Let no later run find this cache key, because what it leads to is damaged."""
+    return Change(sql="DELETE FROM cache_entry WHERE key = ?", parameters=(key,))
+
+
+def params(step_run_id: str, values: Mapping[str, Any]) -> list[Change]:
+    """Record parameters of a step run; values are JSON."""
+    sql = (
+        "INSERT INTO param (step_run, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (step_run, key) DO UPDATE SET value = excluded.value"
+    )
+    return [Change(sql=sql, parameters=(step_run_id, key, dumps(value))) for key, value in values.items()]
+
+
+def metrics(points: Iterable[tuple[int, MetricPoint]]) -> list[Change]:
+    """Record metric values with their sequence numbers. Values are written as text: NaN has no other place in SQL."""
+    sql = "INSERT INTO metric (step_run, seq, key, value, step, at) VALUES (?, ?, ?, ?, ?, ?)"
+    return [
+        Change(sql=sql, parameters=(point.step_run, seq, point.key, repr(point.value), point.step, micros(point.at)))
+        for seq, point in points
+    ]
+
+
+def facts(owner: str, values: Mapping[str, Any]) -> list[Change]:
+    """Record metadata of a run, a step run or an artifact; values are JSON."""
+    sql = (
+        "INSERT INTO fact (owner, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value"
+    )
+    return [Change(sql=sql, parameters=(owner, key, dumps(value))) for key, value in values.items()]
+
+
+def log_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
+    """Record a block of captured lines."""
+    body = [[line.stream, micros(line.at), line.text] for line in lines]
+    return Change(
+        sql="INSERT INTO log (step_run, seq, lines) VALUES (?, ?, ?)", parameters=(step_run_id, seq, dumps(body))
+    )
+
+
+def replace_logs(step_run_id: str, lines: Sequence[LogLine]) -> list[Change]:
+    """Record all captured lines of a step run, in place of those that were recorded while it ran."""
+    delete = Change(sql="DELETE FROM log WHERE step_run = ?", parameters=(step_run_id,))
+    return [delete, log_lines(step_run_id, 1, lines)] if lines else []
+
+
+def _step_values(step: StepRunRecord, token: str) -> tuple[Any, ...]:
+    times = (micros(step.started_at), micros(step.finished_at))
+    return (step.id, step.run_id, step.name, step.attempt, step.state, *times, token, step_detail(step))

@@ -1,0 +1,142 @@
+"""The tables. Times are whole microseconds since 1970 UTC; JSON columns hold canonical ASCII JSON.
+
+A released migration is never edited: the next change is the next number.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from zen.interfaces import Migration
+from zen.records import RUN_STATES, STEP_STATES
+
+_TYPES = {
+    "sqlite": {"int": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB", "end": ") STRICT"},
+    "postgresql": {"int": "BIGINT", "real": "DOUBLE PRECISION", "text": "TEXT", "blob": "BYTEA", "end": ")"},
+}
+
+
+def _one_of(states: tuple[str, ...]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
+
+_TABLES = f"""
+CREATE TABLE plan (
+  digest {{text}} PRIMARY KEY,
+  body {{text}} NOT NULL
+{{end}};
+CREATE TABLE run (
+  id {{text}} PRIMARY KEY,
+  name {{text}} NOT NULL,
+  pipeline {{text}} NOT NULL,
+  state {{text}} NOT NULL CHECK (state IN ({_one_of(RUN_STATES)})),
+  stack {{text}} NOT NULL,
+  plan {{text}} NOT NULL REFERENCES plan (digest),
+  snapshot {{text}} NOT NULL,
+  created_at {{int}} NOT NULL,
+  started_at {{int}},
+  finished_at {{int}},
+  token {{text}} NOT NULL,
+  stop {{text}} NOT NULL DEFAULT '',
+  detail {{text}} NOT NULL
+{{end}};
+CREATE INDEX run_created ON run (created_at);
+CREATE INDEX run_pipeline ON run (pipeline, created_at);
+CREATE INDEX run_name ON run (name);
+CREATE INDEX run_open ON run (state) WHERE state IN ('pending', 'running');
+CREATE TABLE run_tag (
+  run {{text}} NOT NULL REFERENCES run (id),
+  tag {{text}} NOT NULL,
+  PRIMARY KEY (run, tag)
+{{end}};
+CREATE INDEX run_tag_tag ON run_tag (tag);
+CREATE TABLE step_run (
+  id {{text}} PRIMARY KEY,
+  run {{text}} NOT NULL REFERENCES run (id),
+  name {{text}} NOT NULL,
+  attempt {{int}} NOT NULL,
+  state {{text}} NOT NULL CHECK (state IN ({_one_of(STEP_STATES)})),
+  started_at {{int}},
+  finished_at {{int}},
+  token {{text}} NOT NULL,
+  detail {{text}} NOT NULL,
+  UNIQUE (run, name, attempt)
+{{end}};
+CREATE TABLE artifact (
+  id {{text}} PRIMARY KEY,
+  name {{text}} NOT NULL,
+  version {{int}} NOT NULL,
+  digest {{text}} NOT NULL,
+  type {{text}} NOT NULL,
+  manifest {{text}} NOT NULL,
+  materializer {{text}} NOT NULL,
+  run {{text}} NOT NULL,
+  step_run {{text}} NOT NULL,
+  output {{text}} NOT NULL,
+  created_at {{int}} NOT NULL,
+  detail {{text}} NOT NULL,
+  UNIQUE (name, version)
+{{end}};
+CREATE INDEX artifact_created ON artifact (created_at);
+CREATE INDEX artifact_run ON artifact (run);
+CREATE TABLE edge (
+  step_run {{text}} NOT NULL REFERENCES step_run (id),
+  direction {{text}} NOT NULL CHECK (direction IN ('in', 'out')),
+  slot {{text}} NOT NULL,
+  position {{int}} NOT NULL,
+  artifact {{text}} NOT NULL REFERENCES artifact (id),
+  PRIMARY KEY (step_run, direction, slot, position)
+{{end}};
+CREATE INDEX edge_artifact ON edge (artifact);
+CREATE TABLE object (
+  digest {{text}} PRIMARY KEY,
+  size {{int}} NOT NULL,
+  data {{blob}} NOT NULL
+{{end}};
+CREATE TABLE cache_entry (
+  key {{text}} PRIMARY KEY,
+  step_run {{text}} NOT NULL REFERENCES step_run (id),
+  created_at {{int}} NOT NULL
+{{end}};
+CREATE TABLE param (
+  step_run {{text}} NOT NULL REFERENCES step_run (id),
+  key {{text}} NOT NULL,
+  value {{text}} NOT NULL,
+  PRIMARY KEY (step_run, key)
+{{end}};
+CREATE TABLE metric (
+  step_run {{text}} NOT NULL REFERENCES step_run (id),
+  seq {{int}} NOT NULL,
+  key {{text}} NOT NULL,
+  value {{text}} NOT NULL,
+  step {{int}},
+  at {{int}} NOT NULL,
+  PRIMARY KEY (step_run, seq)
+{{end}};
+CREATE TABLE fact (
+  owner {{text}} NOT NULL,
+  key {{text}} NOT NULL,
+  value {{text}} NOT NULL,
+  PRIMARY KEY (owner, key)
+{{end}};
+CREATE TABLE log (
+  step_run {{text}} NOT NULL REFERENCES step_run (id),
+  seq {{int}} NOT NULL,
+  lines {{text}} NOT NULL,
+  PRIMARY KEY (step_run, seq)
+{{end}};
+"""
+
+_MIGRATIONS = (_TABLES,)
+
+
+def migrations(dialect: Literal["sqlite", "postgresql"]) -> tuple[Migration, ...]:
+    """Return every migration, in order, in the words of a dialect."""
+    return tuple(
+        Migration(number=number, statements=_statements(text.format(**_TYPES[dialect])))
+        for number, text in enumerate(_MIGRATIONS, start=1)
+    )
+
+
+def _statements(text: str) -> tuple[str, ...]:
+    return tuple(statement.strip() for statement in text.split(";") if statement.strip())
