@@ -1,0 +1,103 @@
+"""What a step calls by name: logging, and artifacts beside its inputs and outputs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from zen.client import ArtifactView, Client
+from zen.engine import current_context, get_step_context, new_id
+from zen.errors import MaterializerError
+from zen.records import ArtifactRecord
+from zen.stacks.materialization import reference, save_value
+from zen.storage import changes
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Record parameters of the running step, here and in every tracker of the stack.
+
+    Args:
+        params: Plain data by name. A name that was logged before gets the new value.
+
+    Raises:
+        UsageError: Outside a step.
+        ArgumentTypeError: For values that are no plain data.
+    """
+    get_step_context().log_params(params)
+
+
+def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
+    """Record values of metrics of the running step, here and in every tracker of the stack.
+
+    Args:
+        metrics: Numbers by name; NaN and infinities are kept. Every value is kept, so that a metric has a history.
+        step: Your own index of the values: the epoch, the iteration.
+
+    Raises:
+        UsageError: Outside a step.
+        ArgumentTypeError: For values that are no numbers.
+    """
+    get_step_context().log_metrics(metrics, step)
+
+
+def log_metadata(metadata: Mapping[str, Any], *, artifact: str | None = None, run: bool = False) -> None:
+    """Record anything else that is plain data, here and in every tracker that has a place for it.
+
+    Args:
+        metadata: Plain data by name.
+        artifact: The output that it belongs to; by default it belongs to the step.
+        run: Whether it belongs to the run as a whole.
+
+    Raises:
+        UsageError: Outside a step.
+    """
+    get_step_context().log_metadata(metadata, artifact=artifact, run=run)
+
+
+def save_artifact(value: Any, name: str) -> ArtifactView:
+    """Save a value as the next version of a named artifact.
+
+    Inside a step it belongs to the step, beside its outputs, and is recorded if the step succeeds. Outside it is an
+    import: it has no run, and must be of a type that can be saved without pickle.
+
+    Args:
+        value: Anything that a materializer saves.
+        name: Letters, digits, `_`, `.` and `-`.
+    """
+    context = current_context()
+    client = Client()
+    if context is not None:
+        return ArtifactView(context.save_artifact(value, name), client)
+    stack = client.open_stack
+    saved, materializer = save_value(value, stack)
+    if saved.manifest.unsafe:
+        raise MaterializerError(
+            f"a {type(value).__qualname__} could only be imported as a pickle, which would never be loaded again",
+            hint="save it from a step, or in a type that a materializer saves safely",
+        )
+    artifact = ArtifactRecord(
+        id=new_id(),
+        name=name,
+        digest=saved.manifest.digest(),
+        manifest=saved.manifest,
+        materializer=reference(materializer),
+        created_at=dt.datetime.now(dt.UTC),
+        metadata=saved.metadata,
+    )
+    stack.database.write([*saved.changes, changes.insert_artifact(artifact)])
+    return client.artifact(artifact.id)
+
+
+def load_artifact(name: str, version: int | None = None) -> Any:
+    """Return the value of a stored artifact, the newest version by default.
+
+    Inside a step it is recorded that the step used it. A step that loads artifacts by name is never cached.
+
+    Raises:
+        ArtifactNotFound: With the names, or the versions, that exist.
+    """
+    context = current_context()
+    if context is not None:
+        return context.load_artifact(name, version)
+    return Client().artifact(name, version).load()

@@ -1,0 +1,173 @@
+"""`zen doctor`: is everything there that a run needs, and does it work?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from zen.cli.group import Command, json_option
+from zen.cli.output import emit_json, say, table
+from zen.cli.session import open_project, open_registry, zen_version
+
+if TYPE_CHECKING:
+    from zen.registry import Registry
+    from zen.stacks import Project
+    from zen.stacks.opening import OpenStack
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: Literal["ok", "warning", "broken"] = "ok"
+    detail: str = ""
+    hint: str = ""
+
+
+@click.command(cls=Command, name="doctor", example=["zen doctor", "zen doctor --json"])
+@json_option
+def command(as_json: bool) -> int:
+    """Check the installation, the project and its stores.
+
+    Nothing is repaired or made. Exits with 1 when something is broken.
+    """
+    findings = list(diagnose())
+    broken = [finding for finding in findings if finding.state == "broken"]
+    if as_json:
+        emit_json({"ok": not broken, "findings": [asdict(finding) for finding in findings]})
+    else:
+        table(("", "state", "found"), [(each.name, each.state, each.detail) for each in findings])
+        for finding in findings:
+            if finding.hint:
+                say(f"{finding.name}: {finding.hint}")
+        say(f"{len(broken)} broken" if broken else "all right")
+    return 1 if broken else 0
+
+
+def diagnose() -> Iterator[Finding]:
+    """Yield what is found, from the ground up; a fault of one thing does not hide the others."""
+    yield Finding(name="python", detail=f"{platform.python_version()} at {sys.executable}")
+    yield Finding(name="zen", detail=zen_version())
+    project = open_project()
+    yield _project(project)
+    yield _state(project)
+    registry = yield from _plugins(project)
+    if registry is not None:
+        yield from _stack(project, registry)
+
+
+def _project(project: Project) -> Finding:
+    file = f"with {project.file.name}" if project.file else "without a zen.yaml"
+    return Finding(name="project", detail=f"{project.root} ({file})")
+
+
+def _state(project: Project) -> Finding:
+    folder = project.state
+    if not folder.exists():
+        return Finding(name="state folder", detail=f"{folder} (the first run makes it)")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Finding(
+            name="state folder",
+            state="broken",
+            detail=f"{folder} cannot be written to",
+            hint=f"give yourself the right to write to {folder}, or set ZEN_HOME to another folder",
+        )
+    return Finding(name="state folder", detail=str(folder))
+
+
+def _plugins(project: Project) -> Generator[Finding, None, Registry | None]:
+    try:
+        registry = open_registry(project)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is what the doctor tells
+        yield _broken("zen.yaml", error)
+        return None
+    reports = registry.reports()
+    yield Finding(name="plugins", detail=f"{len(reports)} installed")
+    for report in reports:
+        if report.problems:
+            yield Finding(
+                name=f"plugin {report.distribution}",
+                state="warning",
+                detail="; ".join(str(problem) for problem in report.problems),
+                hint="zen plugin list shows all",
+            )
+    return registry
+
+
+def _stack(project: Project, registry: Registry) -> Iterator[Finding]:
+    from zen.cli.stack import check_component
+    from zen.stacks import active_stack, resolve
+    from zen.stacks.opening import OpenStack
+
+    try:
+        spec = resolve(project, registry, active_stack(project, None))
+    except Exception as error:  # noqa: BLE001  # as above
+        yield _broken("active stack", error)
+        return
+    yield Finding(name="active stack", detail=spec.name)
+    if not project.state.exists():
+        return  # opening the stores would make the folder; zen stack check does that on demand
+    with OpenStack(spec, project, registry) as opened:
+        for component in spec.components:
+            result = check_component(opened, component)
+            name = component.kind if component.name == component.flavor else f"{component.kind} {component.name}"
+            yield Finding(
+                name=name.replace("_", " "),
+                state="ok" if result["ok"] else "broken",
+                detail=component.flavor if result["ok"] else result["message"],
+                hint=result["hint"],
+            )
+        yield from _guarded("metadata", lambda: _metadata(opened))
+        yield from _guarded("runs", lambda: _runs(opened))
+
+
+def _guarded(name: str, look: Callable[[], Finding | None]) -> Iterator[Finding]:
+    try:
+        finding = look()
+    except Exception as error:  # noqa: BLE001  # as above, and the component is a plugin's
+        finding = _broken(name, error)
+    if finding is not None:
+        yield finding
+
+
+def _metadata(opened: OpenStack) -> Finding | None:
+    from zen.interfaces import MetadataStore
+
+    store = opened.one(MetadataStore)  # type: ignore[type-abstract]  # mypy wants a concrete class
+    if store.dialect != "sqlite":
+        return None
+    mode = store.read("PRAGMA journal_mode")[0][0]
+    faults = [str(row[0]) for row in store.read("PRAGMA quick_check(5)")]
+    if faults != ["ok"]:
+        return Finding(
+            name="metadata",
+            state="broken",
+            detail="; ".join(faults),
+            hint="keep a copy of the file as it is, then restore the newest backup beside it",
+        )
+    return Finding(name="metadata", detail=f"intact, journal mode {mode}")
+
+
+def _runs(opened: OpenStack) -> Finding:
+    running, lost = (opened.database.count_runs(state=state) for state in ("running", "lost"))
+    return Finding(
+        name="runs",
+        detail=f"{opened.database.count_runs()} recorded, {running} running, {lost} lost",
+        hint="zen runs --state lost shows runs whose process died" if lost else "",
+    )
+
+
+def _broken(name: str, error: Exception) -> Finding:
+    """Return what an error means for the report; nothing that is broken may stop the rest of it."""
+    from zen.errors import ZenError
+
+    if isinstance(error, ZenError):
+        return Finding(name=name, state="broken", detail=error.message, hint=error.hint)
+    return Finding(name=name, state="broken", detail=f"{type(error).__name__}: {error}")

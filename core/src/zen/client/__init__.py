@@ -1,0 +1,16 @@
+"""The read side: runs, steps, artifacts."""
+
+from zen.client.client import Client, open_client
+from zen.client.views import ArtifactView, RunView, StepView
+from zen.client.workspaces import close_all, open_workspace, registry_of
+
+__all__ = [
+    "ArtifactView",
+    "Client",
+    "RunView",
+    "StepView",
+    "close_all",
+    "open_client",
+    "open_workspace",
+    "registry_of",
+]

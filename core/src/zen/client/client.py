@@ -1,0 +1,177 @@
+"""The client: everything that is recorded, for reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from zen.client.views import ArtifactView, RunView
+from zen.client.workspaces import open_workspace
+from zen.engine import find_artifact, reap
+from zen.errors import ArtifactNotFound, RunNotFound, nearest
+from zen.records import ArtifactRecord, MetricPoint, RunRecord, StackSpec
+from zen.source import load_module
+from zen.stacks import Project, find_project
+from zen.stacks.materialization import load
+from zen.stacks.opening import OpenStack
+from zen.storage import Database
+
+_LAST = re.compile(r"last(?:~(\d+))?")
+_HEX = re.compile(r"[0-9a-f]{4,16}")
+
+
+class Client:
+    """Reads runs, steps and artifacts of a stack.
+
+    Args:
+        stack: The stack; by default the active one.
+        root: A folder or file of the project; by default the current folder.
+
+    Runs whose process is gone are recorded as `lost` when a client is made.
+    """
+
+    def __init__(
+        self, stack: str | None = None, root: Path | str | None = None, *, _project: Project | None = None
+    ) -> None:
+        self.project = _project or find_project(Path(root) if root is not None else None)
+        self.open_stack: OpenStack = open_workspace(self.project, stack)
+        if _project is None:
+            reap(self.open_stack)
+
+    @property
+    def stack(self) -> StackSpec:
+        """The resolved stack."""
+        return self.open_stack.spec
+
+    @property
+    def database(self) -> Database:
+        """The metadata of the stack."""
+        return self.open_stack.database
+
+    # Runs
+
+    def runs(
+        self,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        pipeline: str | None = None,
+        state: str | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+    ) -> list[RunView]:
+        """Return runs, newest first, a page at a time."""
+        found = self.database.runs(limit=limit, offset=offset, pipeline=pipeline, state=state, name=name, tag=tag)
+        return [RunView(record, self) for record in found]
+
+    def count_runs(
+        self,
+        *,
+        pipeline: str | None = None,
+        state: str | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+    ) -> int:
+        """Return how many runs there are."""
+        return self.database.count_runs(pipeline=pipeline, state=state, name=name, tag=tag)
+
+    def run(self, ref: str = "last") -> RunView:
+        """Return a run by its id, a unique prefix of it, its name, `last`, or `last~1` for the one before.
+
+        Raises:
+            RunNotFound: When none answers, or several have the prefix.
+        """
+        return RunView(self._run_record(ref), self)
+
+    def view(self, record: RunRecord) -> RunView:
+        """Return a recorded run as an object."""
+        return RunView(record, self)
+
+    def _run_record(self, ref: str) -> RunRecord:
+        if last := _LAST.fullmatch(ref):
+            found = self.database.runs(limit=1, offset=int(last.group(1) or 0))
+            if not found:
+                count = self.database.count_runs()
+                raise RunNotFound(
+                    f"no run {ref!r}: stack {self.stack.name!r} has {count} runs", hint="run a pipeline first"
+                )
+            return found[0]
+        named = self.database.runs(limit=1, name=ref)
+        if named:
+            return named[0]
+        found = self.database.runs_with_prefix(ref) if _HEX.fullmatch(ref) else []
+        if len(found) > 1:
+            listed = ", ".join(f"{run.id} ({run.name})" for run in found[:5])
+            raise RunNotFound(f"{ref!r} begins the id of {len(found)} runs: {listed}", hint="give more of the id")
+        if not found:
+            names = [run.name for run in self.database.runs(limit=200)]
+            raise RunNotFound(
+                f"no run {ref!r} on stack {self.stack.name!r}", hint=nearest(ref, names) or "`zen runs` lists them"
+            )
+        return found[0]
+
+    # Artifacts
+
+    def artifacts(self, *, name: str | None = None, limit: int = 20, offset: int = 0) -> list[ArtifactView]:
+        """Return artifacts, newest first, a page at a time."""
+        return [ArtifactView(record, self) for record in self.database.artifacts(name=name, limit=limit, offset=offset)]
+
+    def artifact(self, ref: str, version: int | None = None) -> ArtifactView:
+        """Return an artifact by its name (the newest version, or the one asked for), `name@version`, or its id.
+
+        Raises:
+            ArtifactNotFound: With what exists.
+        """
+        name, _, number = ref.partition("@")
+        if number.isdigit() and version is None:
+            return ArtifactView(find_artifact(self.open_stack, name, int(number)), self)
+        if version is None and _HEX.fullmatch(ref) and self.database.artifact_version(ref) is None:
+            found = self.database.artifacts_with_prefix(ref)
+            if len(found) == 1:
+                return ArtifactView(found[0], self)
+        return ArtifactView(find_artifact(self.open_stack, ref, version), self)
+
+    def artifacts_by_id(self, ids: Sequence[str]) -> dict[str, ArtifactView]:
+        """Return artifacts by their ids."""
+        return {key: ArtifactView(record, self) for key, record in self.database.artifacts_by_id(ids).items()}
+
+    def load(self, artifact: ArtifactRecord) -> Any:
+        """Return the value of an artifact; types of the project are imported from its root."""
+        return load(artifact, self.open_stack, lambda module: load_module(module, self.project.root))
+
+    def artifact_file(self, artifact: ArtifactRecord, name: str | None) -> Path:
+        """Return a local, verified, read-only copy of a file of an artifact."""
+        files = {entry.name: entry for entry in artifact.manifest.files}
+        chosen = name or next(iter(files), "")
+        if chosen not in files or (name is None and len(files) > 1):
+            raise ArtifactNotFound(
+                f"artifact {artifact.name!r} has the files {', '.join(files) or 'none'}", hint=nearest(chosen, files)
+            )
+        return self.open_stack.objects.path(files[chosen])
+
+    def metrics_of_sources(self, sources: Mapping[str, str]) -> list[MetricPoint]:
+        """Return the metric values of step runs that results were taken from, under the ids of those that took them."""
+        from dataclasses import replace
+
+        found = []
+        for source, taker in sources.items():
+            run_id = self.database.step_run(source).run_id
+            points = [point for point in self.database.metrics(run_id) if point.step_run == source]
+            found += [replace(point, step_run=taker) for point in points]
+        return found
+
+    def close(self) -> None:
+        """Nothing to do: open stacks are shared in a process and closed when it ends."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def open_client(*, stack: str | None, project: Project) -> Client:
+    """Return a client of a project that is already known; launching looks for lost runs itself."""
+    return Client(stack, _project=project)

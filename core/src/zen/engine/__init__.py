@@ -1,0 +1,36 @@
+"""The life of a run: launch, execute one step, decide about the cache, commit; and the context of a step."""
+
+from zen.engine.annotations import annotations_of, connects, fits, name_of, plain_type
+from zen.engine.context import StepContext, current_context, find_artifact, get_step_context
+from zen.engine.failures import without_our_frames
+from zen.engine.ids import new_id
+from zen.engine.launch import Draft, Finished, launch
+from zen.engine.launcher import StepLauncher
+from zen.engine.liveness import reap
+from zen.engine.progress import Progress, current_progress, use_progress
+from zen.engine.signature import ArtifactConfig, Signature, signature_of
+
+__all__ = [
+    "ArtifactConfig",
+    "Draft",
+    "Finished",
+    "Progress",
+    "Signature",
+    "StepContext",
+    "StepLauncher",
+    "annotations_of",
+    "connects",
+    "current_context",
+    "current_progress",
+    "find_artifact",
+    "fits",
+    "get_step_context",
+    "launch",
+    "name_of",
+    "new_id",
+    "plain_type",
+    "reap",
+    "signature_of",
+    "use_progress",
+    "without_our_frames",
+]

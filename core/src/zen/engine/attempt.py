@@ -1,0 +1,296 @@
+"""One attempt of one step, in this process: load, call, check, save, commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from zen.engine.annotations import fits, name_of, plain_type
+from zen.engine.capture import Captured, captured_output, process_restored
+from zen.engine.context import StepContext, activate, deactivate
+from zen.engine.failures import error_record
+from zen.engine.ids import new_id
+from zen.engine.session import Session
+from zen.engine.signature import ARTIFACT_NAME, Output, signature_of
+from zen.engine.tracking import StepTrackers
+from zen.errors import ArgumentTypeError, MaterializerError, StepExited, StepOutputError, WriteConflict
+from zen.interfaces import Change
+from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, StepState
+from zen.records.states import CANCELLED, COMPLETED, FAILED
+from zen.stacks.materialization import reference, save_value
+from zen.storage import changes
+
+IN_PROCESS = threading.RLock()
+"""Held while a step runs in this process: streams, working folder and environment are the process's own."""
+
+_FLUSH_SECONDS = 1.0
+_FLUSH_LINES = 500
+
+
+class Attempt:
+    """One attempt of a step that this process has claimed.
+
+    Args:
+        session: The run.
+        step: The step.
+        record: The claimed attempt, `running`.
+        token: Its fencing token.
+        last: Whether a failure is final, so that `on_failure` hooks run.
+    """
+
+    def __init__(self, session: Session, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> None:
+        self._session = session
+        self._step = step
+        self._record = record
+        self._token = token
+        self._last = last
+        self._captured = Captured()
+        self._log_seq = 0
+        self._flushed = time.monotonic()
+        self._changes: list[Change] = []
+        self._artifacts: list[ArtifactRecord] = []
+        self._warnings: list[str] = []
+        self._context = StepContext(
+            run=session.run,
+            step_run=record,
+            stack=session.stack,
+            save=self._save_extra,
+            load=session.load,
+            changed=self._maybe_flush,
+        )
+
+    def run(self) -> StepRunRecord:
+        """Run the attempt and return its recorded final state. Raises nothing for what the user's code does."""
+        with IN_PROCESS:
+            self._warnings += self._session.observe("zen_step_started", run=self._session.run, step_run=self._record)
+            outputs: dict[str, str] = {}
+            error: BaseException | None = None
+            try:
+                outputs = self._called()
+            except BaseException as raised:  # noqa: BLE001  # the user's code may raise anything
+                error = raised
+            return self._committed(outputs, error)
+
+    def _called(self) -> dict[str, str]:
+        session, step = self._session, self._step
+        with process_restored(), captured_output(self._captured, self._maybe_flush):
+            function = session.code(step.code)
+            arguments = {name: session.value(argument) for name, argument in step.inputs.items()}
+            self._context.trackers = trackers = StepTrackers(session.stack, session.run, self._record)
+            token = activate(self._context)
+            error: BaseException | None = None
+            try:
+                outputs = self._saved_outputs(function, _call(function, arguments, step))
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                self._run_hooks(error)
+                deactivate(token)
+                trackers.close(error)
+                self._warnings += trackers.warnings.values()
+            return outputs
+
+    # Outputs
+
+    def _saved_outputs(self, function: Callable[..., Any], result: Any) -> dict[str, str]:
+        declared = signature_of(function).outputs
+        outputs = {}
+        for output, spec, value in _matched(self._step, declared, result):
+            outputs[output.name] = self._save(value, spec, output.artifact).id
+        return outputs
+
+    def _save_extra(self, value: Any, name: str) -> ArtifactRecord:
+        if not ARTIFACT_NAME.fullmatch(name):
+            raise ArgumentTypeError(
+                f"{name!r} cannot name an artifact", hint="use letters, digits, '_', '.' and '-', at most 200"
+            )
+        return self._save(value, OutputSpec(name=name), name)
+
+    def _save(self, value: Any, spec: OutputSpec, given_name: str) -> ArtifactRecord:
+        session = self._session
+        chosen = session.materializer(spec.materializer)
+        try:
+            saved, materializer = save_value(value, session.stack, chosen=chosen, rename=self._project_name)
+        except MaterializerError as error:
+            raise MaterializerError(
+                f"output {spec.name!r} of step {self._step.name!r} cannot be saved: {error.message}",
+                hint=error.hint or "return plain data, or a type that an installed plugin saves (`zen plugin list`)",
+                output=spec.name,
+                type=f"{type(value).__module__}.{type(value).__qualname__}",
+            ) from error
+        artifact = ArtifactRecord(
+            id=new_id(),
+            name=given_name or f"{session.plan.pipeline}.{self._step.name}.{spec.name}",
+            digest=saved.manifest.digest(),
+            manifest=saved.manifest,
+            materializer=reference(materializer),
+            run_id=self._record.run_id,
+            step_run=self._record.id,
+            output=spec.name,
+            created_at=dt.datetime.now(dt.UTC),
+            metadata=saved.metadata,
+            tags=spec.tags,
+        )
+        self._changes += [*saved.changes, changes.insert_artifact(artifact)]
+        self._artifacts.append(artifact)
+        return artifact
+
+    def _project_name(self, module: str) -> str:
+        return self._step.code.module if module == "__main__" else module
+
+    # The commit
+
+    def _committed(self, outputs: dict[str, str], error: BaseException | None) -> StepRunRecord:
+        record = self._final_record(outputs, error)
+        batch = [changes.finish_step(record, token=self._token, run_token=self._session.ticket.token)]
+        if error is None:
+            batch += self._changes
+            if record.cache is not None and record.cache.key:
+                batch.append(changes.remember(record.cache.key, record.id, dt.datetime.now(dt.UTC)))
+        batch += changes.edges(record)
+        batch += self._logged(with_outputs=error is None)
+        batch += self._log_block(end=True)
+        try:
+            self._session.write(batch, durable=True)
+        except WriteConflict:  # somebody took the step over: what they recorded holds
+            self._session.forget_all()
+            found = self._session.stack.database.last_attempt(record.run_id, record.name)
+            return found or record
+        self._session.know(record, self._artifacts if error is None else ())
+        self._session.observe("zen_step_finished", run=self._session.run, step_run=record)
+        return record
+
+    def _final_record(self, outputs: dict[str, str], error: BaseException | None) -> StepRunRecord:
+        inputs = {
+            name: tuple(ids)
+            for name, argument in self._step.inputs.items()
+            if (ids := self._session.input_ids(argument))
+        }
+        for name, artifact_id in self._context.loaded:
+            inputs[name] = (*inputs.get(name, ()), artifact_id)
+        extra = {artifact.output: artifact.id for artifact in self._context.saved}
+        state: StepState = COMPLETED if error is None else CANCELLED if isinstance(error, KeyboardInterrupt) else FAILED
+        if error is not None:
+            self._session.exceptions[self._step.name] = error
+        if isinstance(error, SystemExit):
+            error = StepExited(
+                f"the step called sys.exit({error.code!r})",
+                hint="return instead: a step that ends the process cannot give its outputs",
+                code=error.code,
+            )
+        return replace(
+            self._record,
+            state=state,
+            finished_at=dt.datetime.now(dt.UTC),
+            inputs=inputs,
+            outputs={**outputs, **extra} if state == COMPLETED else {},
+            error=None if error is None else error_record(error),
+            warnings=tuple(self._warnings),
+        )
+
+    def _logged(self, *, with_outputs: bool) -> list[Change]:
+        params, points, facts = self._context.take()
+        batch = [*changes.params(self._record.id, params), *changes.metrics(points)]
+        owners = {artifact.output: artifact.id for artifact in self._artifacts} if with_outputs else {}
+        for (owner, key), value in facts.items():
+            kind, _, name = owner.partition(":")
+            target = owners.get(name) if kind == "output" else name
+            if target:
+                batch += changes.facts(target, {key: value})
+        return batch
+
+    def _log_block(self, *, end: bool = False) -> list[Change]:
+        lines = self._captured.take(end=end)
+        if not lines:
+            return []
+        self._log_seq += 1
+        return [changes.log_lines(self._record.id, self._log_seq, lines)]
+
+    def _maybe_flush(self) -> None:
+        late = time.monotonic() - self._flushed > _FLUSH_SECONDS
+        if not late and self._captured.waiting < _FLUSH_LINES:
+            return
+        self._flushed = time.monotonic()
+        batch = [*self._log_block(), *changes.metrics(self._context.take_points())]
+        self._session.stack.database.write(batch, durable=False)
+
+    # Hooks
+
+    def _run_hooks(self, error: BaseException | None) -> None:
+        hooks = self._step.hooks
+        if isinstance(error, KeyboardInterrupt) or (error is not None and not self._last):
+            return
+        for ref in hooks.on_success if error is None else hooks.on_failure:
+            self._warnings += call_hook(str(ref), self._session.code, ref, error)
+
+
+def call_hook(name: str, code: Callable[[Any], Callable[..., Any]], ref: Any, error: BaseException | None) -> list[str]:
+    """Call a hook of the user, with the error if it takes one; return what went wrong, which fails nothing."""
+    try:
+        hook = code(ref)
+        wants = error is not None and len(inspect.signature(hook).parameters) > 0
+        hook(error) if wants else hook()
+    except Exception as problem:  # noqa: BLE001  # the user's hook
+        return [f"the hook {name} failed: {type(problem).__name__}: {problem}"]
+    return []
+
+
+def _call(function: Callable[..., Any], arguments: dict[str, Any], step: StepSpec) -> Any:
+    result = function(**arguments)
+    if inspect.iscoroutine(result):
+        import asyncio
+
+        return asyncio.run(result)
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise StepOutputError(
+            f"step {step.name!r} returned a generator, which can be read only once",
+            hint="return a list, or save the parts with save_artifact",
+        )
+    return result
+
+
+def _matched(step: StepSpec, declared: tuple[Output, ...], result: Any) -> list[tuple[Output, OutputSpec, Any]]:
+    """Return each declared output with its value, or raise `StepOutputError`."""
+    if not declared:
+        if result is not None:
+            raise StepOutputError(
+                f"step {step.name!r} declares that it returns None, and returned a {type(result).__qualname__}",
+                hint="annotate what the function returns",
+            )
+        return []
+    values = (result,) if len(declared) == 1 else _several(step, declared, result)
+    for output, value in zip(declared, values, strict=True):
+        if not fits(value, output.annotation):
+            raise StepOutputError(
+                f"step {step.name!r} declares its output {output.name!r} as {name_of(plain_type(output.annotation))},"
+                f" and returned {_shown(value)}",
+                hint="return what is declared, or change the annotation",
+            )
+    return list(zip(declared, step.outputs, values, strict=True))
+
+
+def _several(step: StepSpec, declared: tuple[Output, ...], result: Any) -> tuple[Any, ...]:
+    names = ", ".join(output.name for output in declared)
+    if not isinstance(result, tuple | list):
+        raise StepOutputError(
+            f"step {step.name!r} declares {len(declared)} outputs ({names}), and returned {_shown(result)}",
+            hint="return a tuple with one value for each output",
+        )
+    if len(result) != len(declared):
+        raise StepOutputError(
+            f"step {step.name!r} declares {len(declared)} outputs ({names}), and returned {len(result)}",
+            hint="return a tuple with one value for each output",
+        )
+    return tuple(result)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "None"
+    return f"a {type(value).__qualname__}"

@@ -1,0 +1,73 @@
+"""Exceptions as records: the user's frames, none of ours."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+
+from zen.errors import ZenError
+from zen.records import ErrorRecord
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LONGEST = 20_000
+
+
+def error_record(error: BaseException) -> ErrorRecord:
+    """Return what is recorded of an exception: its type, message, and the traceback without the frames of zen."""
+    cls = type(error)
+    name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    is_ours = isinstance(error, ZenError)
+    return ErrorRecord(
+        type=name,
+        message=_cut(error.message if isinstance(error, ZenError) else _text(error)),
+        traceback="" if is_ours and not has_user_frames(error) else _cut(user_traceback(error)),
+        hint=error.hint if isinstance(error, ZenError) else "",
+    )
+
+
+def user_traceback(error: BaseException) -> str:
+    """Return the traceback text of an exception and its causes, without the frames of zen."""
+    report = traceback.TracebackException.from_exception(error)
+    seen: set[int] = set()
+    _strip(report, seen)
+    return "".join(report.format())
+
+
+def has_user_frames(error: BaseException) -> bool:
+    """Say whether any frame of the exception lies outside zen."""
+    return any(not _is_ours(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+
+
+def without_our_frames(error: BaseException) -> BaseException:
+    """Return the exception with the leading frames of zen cut from its traceback, for raising it to the user."""
+    frames: TracebackType | None = error.__traceback__
+    while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return error.with_traceback(frames)
+
+
+def _strip(report: traceback.TracebackException, seen: set[int]) -> None:
+    if id(report) in seen:
+        return
+    seen.add(id(report))
+    kept = [frame for frame in report.stack if not _is_ours(frame.filename)]
+    report.stack = traceback.StackSummary.from_list(kept)
+    for inner in (report.__cause__, report.__context__, *(report.exceptions or ())):
+        if inner is not None:
+            _strip(inner, seen)
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_OURS)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # the user's own __str__
+        return f"<{type(error).__qualname__} whose message cannot be shown>"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n…\n{text[-_LONGEST // 2 :]}"

@@ -1,0 +1,290 @@
+"""Executing one step of a run: claim it, decide, run, retry, commit. The one thing that every orchestrator calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import platform
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from zen.engine import caching
+from zen.engine.attempt import Attempt, call_hook
+from zen.engine.capture import Captured
+from zen.engine.failures import error_record
+from zen.engine.ids import new_id
+from zen.engine.session import Session, Ticket, failed
+from zen.engine.workers import WorkerPool
+from zen.errors import (
+    RunCancelled,
+    StepTimeout,
+    UnknownStep,
+    UsageError,
+    WorkerDied,
+    WriteConflict,
+    ZenError,
+    listing,
+    nearest,
+)
+from zen.interfaces import Command
+from zen.records import CacheDecision, ErrorRecord, StepRunRecord, StepSpec, StepState, to_json
+from zen.records.states import CANCELLED, FAILED
+from zen.storage import changes
+
+TICKET = "ZEN_TICKET"
+_POLL = 0.05
+
+
+class StepLauncher:
+    """Executes the steps of one run. Pickles as a ticket: a copy in another process takes part in the same run."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._workers = WorkerPool(session.ticket)
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self._session.ticket.run_id
+
+    def execute(self, name: str) -> StepRunRecord:
+        """Run a step and return its recorded state; see `zen.interfaces.Launcher`."""
+        session = self._session
+        step = self._step(name)
+        while True:
+            earlier = session.recorded(name)
+            if earlier is not None and earlier.finished and earlier.state != "lost":
+                return earlier
+            if earlier is not None and not earlier.finished and not self._abandoned(earlier):
+                time.sleep(_POLL)
+                continue
+            try:
+                record = self._settled(step, first=earlier.attempt + 1 if earlier else 1)
+            except WriteConflict:  # another process claimed the step first: its record holds
+                session.shared = True
+                continue
+            if failed(record):
+                self._after_failure(record)
+            session.tell("step_finished", record)
+            return record
+
+    def items(self, name: str) -> list[str]:
+        """Return the items of a mapped step; no step of this plan is mapped."""
+        self._step(name)
+        return []
+
+    def command(self, name: str) -> Command:
+        """Return how to execute a step in another process."""
+        self._step(name)
+        self._session.share()
+        return Command(
+            argv=(sys.executable, "-m", "zen.engine.launcher", name),
+            env={TICKET: json.dumps(self._session.ticket.to_json())},
+            cwd=os.getcwd(),
+        )
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._workers.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._session.share()
+        return join, (self._session.ticket.to_json(),)
+
+    def _step(self, name: str) -> StepSpec:
+        if name not in self._session.steps:
+            names = list(self._session.steps)
+            raise UnknownStep(f"no step {name!r} in this plan; it has: {listing(names)}", hint=nearest(name, names))
+        return self._session.steps[name]
+
+    # Deciding
+
+    def _settled(self, step: StepSpec, *, first: int) -> StepRunRecord:
+        session = self._session
+        blocked = [up for up in step.upstream() if session.settled(up).state not in step.accepts]
+        if blocked:
+            reason = f"{blocked[0]!r} {_ended(session.settled(blocked[0]).state)}"
+            return self._not_run(step, first, "skipped", reason=reason)
+        if reason := session.stopping():
+            return self._not_run(step, first, "skipped", reason=reason)
+        artifacts = session.input_artifacts(step)
+        now = dt.datetime.now(dt.UTC)
+        database = session.stack.database
+        decision, producer = caching.decide(step, artifacts, find=database.cached, present=self._missing, now=now)
+        if producer is not None:
+            return self._from_cache(step, first, decision, producer)
+        return self._attempts(step, first, decision)
+
+    def _missing(self, producer: StepRunRecord) -> str:
+        artifacts = self._session.artifacts(producer.outputs.values())
+        for artifact in artifacts.values():
+            for entry in artifact.manifest.files:
+                if not self._session.stack.objects.present(entry):
+                    return f"the object {entry.digest} of {artifact.name!r} is gone or has another size"
+        return ""
+
+    def _from_cache(
+        self, step: StepSpec, attempt: int, decision: CacheDecision, producer: StepRunRecord
+    ) -> StepRunRecord:
+        record = self._new_record(step, attempt, "cached", cache=decision, reason=decision.reason)
+        inputs = {name: tuple(ids) for name, given in step.inputs.items() if (ids := self._session.input_ids(given))}
+        return self._session.settle_later(replace(record, inputs=inputs, outputs=producer.outputs))
+
+    def _not_run(self, step: StepSpec, attempt: int, state: Any, *, reason: str) -> StepRunRecord:
+        return self._session.settle_later(self._new_record(step, attempt, state, reason=reason))
+
+    def _new_record(self, step: StepSpec, attempt: int, state: Any, **facts: Any) -> StepRunRecord:
+        now = dt.datetime.now(dt.UTC)
+        return StepRunRecord(
+            id=new_id(),
+            run_id=self.run_id,
+            name=step.name,
+            attempt=attempt,
+            state=state,
+            started_at=now,
+            finished_at=None if state == "running" else now,
+            **facts,
+        )
+
+    # Running
+
+    def _attempts(self, step: StepSpec, first: int, decision: CacheDecision) -> StepRunRecord:
+        delay = step.retries.delay
+        final = first + step.retries.count
+        for attempt in range(first, final + 1):
+            record = self._attempt(step, attempt, decision, last=attempt == final)
+            if record.state != "failed" or attempt == final or self._session.stopping():
+                return record
+            self._session.tell("step_finished", record)
+            self._session.ending.wait(delay)
+            delay *= step.retries.backoff
+        raise AssertionError("a step has at least one attempt")
+
+    def _attempt(self, step: StepSpec, attempt: int, decision: CacheDecision, *, last: bool) -> StepRunRecord:
+        session = self._session
+        here = self._runs_here(step)
+        if not here:
+            session.share()
+        token = new_id()
+        worker = {"host": platform.node(), "pid": os.getpid()}
+        record = self._new_record(step, attempt, "running", cache=decision, worker=worker)
+        claim = changes.claim_step(record, token=token, run_token=session.ticket.token)
+        session.write([claim], durable=False)
+        session.tell("step_started", record)
+        with session.working():
+            if here:
+                done = self._here(step, record, token, last=last)
+            else:
+                done = self._in_worker(step, record, token, last=last)
+        session.know(done)
+        return done
+
+    def _here(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
+        done = Attempt(self._session, step, record, token, last=last).run()
+        if done.state == "cancelled":
+            self._session.interrupted = True
+            self._session.stop("the run was interrupted", end_running=True)
+        return done
+
+    def _runs_here(self, step: StepSpec) -> bool:
+        session = self._session
+        apart = step.timeout is not None or step.isolate
+        if not session.importable(step):
+            if apart:
+                raise UsageError(
+                    f"step {step.name!r} asks for a process of its own, and no other process can load"
+                    f" {step.code.qualname!r}",
+                    hint="move the step to the top level of a file, or drop its timeout and isolate",
+                )
+            return True
+        return not apart and threading.current_thread() is threading.main_thread()
+
+    def _in_worker(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
+        captured = Captured()
+        try:
+            return self._workers.use(
+                lambda worker: worker.run(
+                    step.name,
+                    record,
+                    token,
+                    last=last,
+                    timeout=step.timeout,
+                    ending=self._session.ending,
+                    captured=captured,
+                )
+            )
+        except (RunCancelled, WorkerDied, StepTimeout) as error:
+            cancelled = isinstance(error, RunCancelled)
+            hooks = step.hooks.on_failure if last and not cancelled else ()
+            warnings = [text for ref in hooks for text in call_hook(str(ref), self._session.code, ref, error)]
+            state: StepState = CANCELLED if cancelled else FAILED
+            return self._ended(replace(record, state=state, warnings=tuple(warnings)), token, error, captured)
+
+    def _ended(self, record: StepRunRecord, token: str, error: ZenError, captured: Captured) -> StepRunRecord:
+        """Record the end of an attempt whose process cannot do it itself any more."""
+        session = self._session
+        what: ErrorRecord = error_record(error)
+        told = error.facts.get("told", "")
+        done = replace(
+            record, finished_at=dt.datetime.now(dt.UTC), error=replace(what, traceback=told) if told else what
+        )
+        batch = [changes.finish_step(done, token=token, run_token=session.ticket.token)]
+        batch += changes.replace_logs(record.id, captured.take(end=True))
+        try:
+            session.write(batch, durable=True)
+        except WriteConflict:  # it committed before it ended
+            return session.stack.database.step_run(record.id)
+        session.exceptions.setdefault(record.name, error)
+        session.observe("zen_step_finished", run=session.run, step_run=done)
+        return done
+
+    def _abandoned(self, record: StepRunRecord) -> bool:
+        """Say whether the process that claimed a running attempt is gone; record it as lost if so."""
+        if record.worker.get("host") != platform.node() or _is_alive(int(record.worker.get("pid", 0))):
+            return False
+        self._session.stack.database.write([changes.lose_step(record.id, at=dt.datetime.now(dt.UTC))])
+        return True
+
+    def _after_failure(self, record: StepRunRecord) -> None:
+        mode = self._session.plan.execution_mode
+        if mode != "continue-on-failure" and record.state in ("failed", "lost"):
+            reason = f"{record.name!r} {_ended(record.state)}, and the run is {mode}"
+            self._session.stop(reason, end_running=mode == "fail-fast")
+
+
+def join(ticket: Any) -> StepLauncher:
+    """Return a launcher for a run that another process launched."""
+    return StepLauncher(Session.join(Ticket.from_json(ticket)))
+
+
+def _ended(state: str) -> str:
+    return {"failed": "failed", "skipped": "was skipped", "cancelled": "was cancelled"}.get(state, f"is {state}")
+
+
+def _is_alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def main() -> None:
+    """Execute one step, named by the first argument, of the run whose ticket the environment holds."""
+    launcher = join(json.loads(os.environ.pop(TICKET)))
+    record = launcher.execute(sys.argv[1])
+    launcher.close()
+    print(json.dumps(to_json(record)))
+    sys.exit(1 if failed(record) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,338 @@
+"""A run inside one process: its plan, its open stack, what is known of its steps, and what is still to be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from zen.errors import PluginError, UsageError, WriteConflict
+from zen.identity import from_plain
+from zen.interfaces import Change, Materializer
+from zen.records import SUCCEEDED, ArtifactRecord, CodeRef, Input, Plan, RunRecord, StackSpec, StepRunRecord, StepSpec
+from zen.records.codec import from_json, record, to_json
+from zen.registry import Registry
+from zen.source import load_module, load_object
+from zen.stacks.materialization import load
+from zen.stacks.opening import OpenStack
+from zen.stacks.project import Project
+from zen.storage import changes
+
+_sessions: dict[str, Session] = {}
+_sessions_lock = threading.Lock()
+
+
+@record()
+class Ticket:
+    """All that another process needs to take part in a run. JSON; secrets are references."""
+
+    run_id: str
+    token: str
+    root: str
+    state: str
+    stack: StackSpec
+    file: str = ""
+    script: str = ""
+    path: tuple[str, ...] = ()
+
+    def project(self) -> Project:
+        """Return the project of the run."""
+        return Project(root=Path(self.root), file=Path(self.file) if self.file else None, state=Path(self.state))
+
+    def to_json(self) -> Any:
+        """Return the ticket as JSON data."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Ticket:
+        """Return the ticket of that JSON data."""
+        return from_json(cls, data)
+
+
+class Session:
+    """One run in one process. Thread-safe."""
+
+    def __init__(
+        self,
+        ticket: Ticket,
+        *,
+        stack: OpenStack,
+        run: RunRecord,
+        plan: Plan,
+        functions: dict[str, Callable[..., Any]] | None = None,
+        owner: bool = False,
+    ) -> None:
+        self.ticket = ticket
+        self.stack = stack
+        self.run = run
+        self.plan = plan
+        self.steps = {step.name: step for step in plan.steps}
+        self.functions = dict(functions or {})
+        self.owner = owner
+        self.shared = not owner
+        self.pid = os.getpid()
+        self.progress: Any = None
+        self.exceptions: dict[str, BaseException] = {}
+        self.stop_reason = ""
+        self.interrupted = False
+        self.ending = threading.Event()
+        self.busy = 0
+        self._lock = threading.RLock()
+        self._known: dict[str, StepRunRecord] = {}
+        self._artifacts: dict[str, ArtifactRecord] = {}
+        self._pending: list[tuple[StepRunRecord, list[Change]]] = []
+
+    @classmethod
+    def join(cls, ticket: Ticket) -> Session:
+        """Return this process's session of a run that another process launched."""
+        with _sessions_lock:
+            session = _sessions.get(ticket.run_id)
+            if session is not None and session.pid == os.getpid():
+                return session
+            # After a fork the parent's session is there: its functions serve here too, its state does not.
+            functions = session.functions if session is not None else {}
+            project = ticket.project()
+            stack = OpenStack(ticket.stack, project, Registry())
+            run = stack.database.run(ticket.run_id)
+            joined = cls(ticket, stack=stack, run=run, plan=stack.database.plan(run.plan), functions=functions)
+            _sessions[ticket.run_id] = joined
+            return joined
+
+    def register(self) -> None:
+        """Let `join` find this session."""
+        with _sessions_lock:
+            _sessions[self.ticket.run_id] = self
+
+    def unregister(self) -> None:
+        """Undo `register`."""
+        with _sessions_lock:
+            _sessions.pop(self.ticket.run_id, None)
+
+    # Code
+
+    def function(self, step: StepSpec) -> Callable[..., Any]:
+        """Return the plain function of a step."""
+        return self.code(step.code)
+
+    def code(self, ref: CodeRef) -> Callable[..., Any]:
+        """Return the function that a code reference names."""
+        known = self.functions.get(str(ref))
+        if known is None:
+            found = load_object(ref, self.root, script=self.script)
+            known = self.functions[str(ref)] = getattr(found, "function", found)
+        return known
+
+    def importable(self, step: StepSpec) -> bool:
+        """Say whether another process can load the code of a step."""
+        return bool(step.code.module) and "<" not in step.code.qualname and step.code.module != "__main__"
+
+    def importer(self, module: str) -> Any:
+        """Import a module of the project, or an installed one."""
+        return load_module(module, self.root, script=self.script)
+
+    @property
+    def root(self) -> Path:
+        """The project root."""
+        return Path(self.ticket.root)
+
+    @property
+    def script(self) -> Path | None:
+        """The script that was started, if one was."""
+        return Path(self.ticket.script) if self.ticket.script else None
+
+    # What is known
+
+    def recorded(self, name: str) -> StepRunRecord | None:
+        """Return the newest attempt of a step: what this process knows, else what the store holds."""
+        with self._lock:
+            if name in self._known:
+                return self._known[name]
+        if not self.shared:
+            return None
+        found = self.stack.database.last_attempt(self.ticket.run_id, name)
+        if found is not None and found.finished:
+            self.know(found)
+        return found
+
+    def settled(self, name: str) -> StepRunRecord:
+        """Return the final record of an upstream step.
+
+        Raises:
+            UsageError: When the orchestrator did not execute it first.
+        """
+        found = self.recorded(name)
+        if found is None or not found.finished:
+            raise UsageError(
+                f"the orchestrator executed a step before {name!r}, which it waits for",
+                hint="execute a step only after all of step.upstream() returned",
+            )
+        return found
+
+    def know(self, record: StepRunRecord, artifacts: Iterable[ArtifactRecord] = ()) -> None:
+        """Remember the final record of a step, and artifacts."""
+        with self._lock:
+            if record.finished:
+                self._known[record.name] = record
+            self._artifacts.update((artifact.id, artifact) for artifact in artifacts)
+
+    def forget_all(self) -> None:
+        """Forget what is known of steps: the store tells."""
+        with self._lock:
+            self._known.clear()
+
+    def artifacts(self, ids: Iterable[str]) -> dict[str, ArtifactRecord]:
+        """Return artifacts by their ids."""
+        wanted = list(dict.fromkeys(ids))
+        missing = [artifact_id for artifact_id in wanted if artifact_id not in self._artifacts]
+        if missing:
+            self._artifacts.update(self.stack.database.artifacts_by_id(missing))
+        return {artifact_id: self._artifacts[artifact_id] for artifact_id in wanted}
+
+    def input_ids(self, argument: Input) -> list[str]:
+        """Return the ids of the artifacts that an argument takes, in order."""
+        ids = []
+        for leaf in argument.leaves():
+            if leaf.kind == "output":
+                ids.append(self._output_id(leaf))
+            elif leaf.kind == "artifact":
+                ids.append(leaf.artifact)
+        return ids
+
+    def input_artifacts(self, step: StepSpec) -> dict[str, ArtifactRecord]:
+        """Return the artifacts that a step takes, by `step.output` or artifact id."""
+        leaves = [leaf for argument in step.inputs.values() for leaf in argument.leaves() if leaf.kind != "value"]
+        names = {
+            (f"{leaf.step}.{leaf.output}" if leaf.kind == "output" else leaf.artifact): (
+                self._output_id(leaf) if leaf.kind == "output" else leaf.artifact
+            )
+            for leaf in leaves
+        }
+        found = self.artifacts(names.values())
+        return {name: found[artifact_id] for name, artifact_id in names.items()}
+
+    def value(self, argument: Input) -> Any:
+        """Return the value of an argument; stored values are loaded anew each time: nobody sees another's changes."""
+        if argument.kind == "value":
+            return from_plain(argument.value)
+        if argument.kind == "dict":
+            return dict(zip(argument.keys, map(self.value, argument.items), strict=True))
+        if argument.kind in ("list", "tuple"):
+            values = [self.value(item) for item in argument.items]
+            return values if argument.kind == "list" else tuple(values)
+        [artifact_id] = self.input_ids(argument)
+        return self.load(self.artifacts([artifact_id])[artifact_id])
+
+    def load(self, artifact: ArtifactRecord) -> Any:
+        """Return the value of an artifact."""
+        return load(artifact, self.stack, self.importer)
+
+    def _output_id(self, leaf: Input) -> str:
+        return self.settled(leaf.step).outputs[leaf.output]
+
+    def materializer(self, reference: str) -> Materializer | None:
+        """Return the materializer that an output asks for, or None."""
+        if not reference:
+            return None
+        try:
+            return self.stack.registry.materializer_by_reference(reference)
+        except PluginError:
+            module, _, qualname = reference.partition(":")
+            return self.code(CodeRef(module=module, qualname=qualname))()  # type: ignore[no-any-return]  # a class
+
+    # What is written
+
+    def settle_later(self, record: StepRunRecord) -> StepRunRecord:
+        """Record a step that did not run; the write joins the next one, unless other processes take part."""
+        self.know(record)
+        with self._lock:
+            self._pending.append((record, changes.insert_final_step(record)))
+        if self.shared:
+            self.flush()
+        return record
+
+    def write(self, batch: list[Change], *, durable: bool) -> None:
+        """Write a batch together with what waits."""
+        with self._lock:
+            waiting, self._pending = self._pending, []
+        if not waiting:
+            self.stack.database.write(batch, durable=durable and self.stack.durable)
+            return
+        earlier = [change for _, group in waiting for change in group]
+        try:
+            self.stack.database.write([*earlier, *batch], durable=durable and self.stack.durable)
+        except WriteConflict:
+            self._write_each(waiting)
+            self.stack.database.write(batch, durable=durable and self.stack.durable)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            if not self._pending:
+                return
+        self.write([], durable=False)
+
+    def share(self) -> None:
+        """From here on other processes take part: what is known must be in the store."""
+        if not self.shared:
+            self.shared = True
+            self.flush()
+
+    def _write_each(self, waiting: list[tuple[StepRunRecord, list[Change]]]) -> None:
+        for settled, group in waiting:
+            try:
+                self.stack.database.write(group, durable=False)
+            except WriteConflict:  # another process recorded the step first: its record holds
+                found = self.stack.database.last_attempt(settled.run_id, settled.name)
+                if found is not None:
+                    self.know(found)
+
+    # Stopping
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Count an attempt that is under way in this process or a worker of it."""
+        with self._lock:
+            self.busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def stop(self, reason: str, *, end_running: bool) -> None:
+        """Start nothing more; with `end_running` also end what runs in workers."""
+        with self._lock:
+            first, self.stop_reason = not self.stop_reason, self.stop_reason or reason
+        if end_running:
+            self.ending.set()
+        if first and self.shared:
+            self.stack.database.write([changes.ask_to_stop(self.ticket.run_id, reason)], durable=False)
+
+    def stopping(self) -> str:
+        """Return why nothing more may start, or an empty string."""
+        if self.stop_reason or not self.shared:
+            return self.stop_reason
+        self.stop_reason = self.stack.database.stop_reason(self.ticket.run_id)
+        if self.stop_reason and self.plan.execution_mode == "fail-fast":
+            self.ending.set()
+        return self.stop_reason
+
+    # Observers
+
+    def observe(self, event: str, **facts: Any) -> list[str]:
+        """Tell the plugins that the stack names; return what went wrong with them."""
+        names = {spec.distribution for spec in self.plan.stack.components} - {"", "zen-hub"}
+        return self.stack.registry.observe(event, sorted(names), **facts) if names else []
+
+    def tell(self, event: str, *facts: Any) -> None:
+        """Tell whoever shows the progress of this run."""
+        if self.progress is not None:
+            getattr(self.progress, event)(*facts)
+
+
+def failed(record: StepRunRecord) -> bool:
+    """Say whether a step ended badly."""
+    return record.state not in SUCCEEDED and record.state != "skipped"

@@ -1,0 +1,117 @@
+"""What is logged, forwarded to every tracker of the stack. A tracker that fails is reported once, and never fatal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+from zen.interfaces import ExperimentTracker, StepTracking
+from zen.records import Plan, RunRecord, StepRunRecord
+from zen.stacks.opening import OpenStack
+
+_log = logging.getLogger("zen")
+
+
+class RunTrackers:
+    """The trackers of a stack, for the process that launches a run."""
+
+    def __init__(self, stack: OpenStack) -> None:
+        self._stack = stack
+        self.warnings: list[str] = []
+
+    def start(self, run: RunRecord, plan: Plan) -> dict[str, Any]:
+        """Start the run in every tracker; return what each answered, by name. One that fails is left out."""
+        references: dict[str, Any] = {}
+        for spec in self._stack.spec.of(ExperimentTracker.kind):
+            try:
+                tracker = self._stack.component(spec)
+                references[spec.name] = tracker.start_run(run, plan)  # type: ignore[attr-defined]  # its kind is known
+            except Exception as error:  # noqa: BLE001  # a plugin's code: tracking never fails a run
+                self._warn(spec.name, "could not start the run", error)
+        return references
+
+    def finish(self, run: RunRecord) -> None:
+        """End the run in every tracker that started it."""
+        for spec in self._stack.spec.of(ExperimentTracker.kind):
+            if spec.name not in run.trackers:
+                continue
+            try:
+                tracker = self._stack.component(spec)
+                tracker.finish_run(run.trackers[spec.name], run)  # type: ignore[attr-defined]  # its kind is known
+            except Exception as error:  # noqa: BLE001  # a plugin's code
+                self._warn(spec.name, "could not end the run", error)
+
+    def _warn(self, name: str, what: str, error: BaseException) -> None:
+        text = f"experiment tracker {name!r} {what}: {_first_line(error)}"
+        self.warnings.append(text)
+        _log.warning("%s; the run goes on without it", text)
+
+
+class StepTrackers:
+    """The trackers of a stack, for the process that executes a step."""
+
+    def __init__(self, stack: OpenStack, run: RunRecord, step_run: StepRunRecord) -> None:
+        self._open: dict[str, StepTracking] = {}
+        self._contexts: dict[str, AbstractContextManager[StepTracking]] = {}
+        self.warnings: dict[str, str] = {}
+        for spec in stack.spec.of(ExperimentTracker.kind):
+            if spec.name in run.trackers:
+                self._enter(stack, spec.name, run, step_run)
+
+    def native(self, name: str) -> Any:
+        """Return the tool's own handle, or None when the tracker does not work in this run."""
+        return self._open[name].native if name in self._open else None
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Forward parameters."""
+        self._each("log_params", lambda tracking: tracking.log_params(params))
+
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int | None, at: dt.datetime) -> None:
+        """Forward metric values."""
+        self._each("log_metrics", lambda tracking: tracking.log_metrics(metrics, step=step, at=at))
+
+    def log_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Forward metadata."""
+        self._each("log_metadata", lambda tracking: tracking.log_metadata(metadata))
+
+    def close(self, error: BaseException | None) -> None:
+        """Leave every tracker's context, telling it how the step ended."""
+        facts: tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+        facts = (type(error), error, error.__traceback__) if error else (None, None, None)
+        while self._contexts:
+            name, context = self._contexts.popitem()
+            try:
+                context.__exit__(*facts)
+            except BaseException as problem:  # noqa: BLE001  # a plugin's code
+                if problem is not error:
+                    self._warn(name, "could not end the step", problem)
+
+    def _enter(self, stack: OpenStack, name: str, run: RunRecord, step_run: StepRunRecord) -> None:
+        try:
+            [spec] = [spec for spec in stack.spec.of(ExperimentTracker.kind) if spec.name == name]
+            context = stack.component(spec).step(run.trackers[name], run, step_run)  # type: ignore[attr-defined]  # its kind is known
+            self._open[name] = context.__enter__()
+            self._contexts[name] = context
+        except Exception as error:  # noqa: BLE001  # a plugin's code: tracking never fails a step
+            self._warn(name, "could not start the step", error)
+
+    def _each(self, what: str, call: Callable[[StepTracking], None]) -> None:
+        for name, tracking in self._open.items():
+            try:
+                call(tracking)
+            except Exception as error:  # noqa: BLE001  # a plugin's code
+                self._warn(name, f"refused {what}", error)
+
+    def _warn(self, name: str, what: str, error: BaseException) -> None:
+        if name not in self.warnings:
+            self.warnings[name] = f"experiment tracker {name!r} {what}: {_first_line(error)}"
+            _log.warning("%s; the step goes on without it", self.warnings[name])
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

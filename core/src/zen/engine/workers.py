@@ -1,0 +1,199 @@
+"""Warm worker processes: where steps run that need a timeout, isolation, or room beside another step."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zen.engine.capture import Captured
+from zen.engine.session import Ticket
+from zen.errors import RunCancelled, StepTimeout, WorkerDied
+from zen.records import StepRunRecord, to_json
+from zen.records.codec import from_json
+
+_POLL = 0.1
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_END = object()
+
+
+class Worker:
+    """One worker process of a run. It runs one attempt at a time, in a process group of its own."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        # Imported here: most runs need no worker, and these cost as much as the rest of the engine.
+        import subprocess
+        import tempfile
+
+        self._faults = tempfile.NamedTemporaryFile(prefix="zen-worker-", suffix=".txt", delete=False)  # noqa: SIM115  # outlives this method
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "zen.engine.worker", self._faults.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+        self._messages: queue.Queue[Any] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self._send(ticket.to_json())
+
+    def run(
+        self,
+        step: str,
+        record: StepRunRecord,
+        token: str,
+        *,
+        last: bool,
+        timeout: float | None,
+        ending: threading.Event,
+        captured: Captured,
+    ) -> StepRunRecord:
+        """Run an attempt and return its recorded state. What it prints is shown, and `captured` in case it dies.
+
+        Raises:
+            WorkerDied: When the process ended before it reported.
+            StepTimeout: When the attempt took longer than `timeout` seconds; the process group is killed.
+            RunCancelled: When `ending` was set; the process group is killed.
+        """
+        with contextlib.suppress(OSError):  # a dead worker is noticed below
+            self._send({"step": step, "record": to_json(record), "token": token, "last": last})
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                message = self._messages.get(timeout=_POLL)
+            except queue.Empty:
+                self._stop_if_due(step, timeout, deadline, ending)
+                continue
+            if message is _END:
+                raise self._died(step)
+            if "output" in message:
+                captured.add(*message["output"])
+                _show(*message["output"])
+            elif "record" in message:
+                return from_json(StepRunRecord, message["record"])
+            elif "started" in message and timeout is not None:
+                deadline = time.monotonic() + timeout
+
+    def alive(self) -> bool:
+        """Say whether the process still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process: politely first, then by force."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        import subprocess
+
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        Path(self._faults.name).unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End the process group now."""
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        self._process.wait()
+        Path(self._faults.name).unlink(missing_ok=True)
+
+    def _send(self, message: Any) -> None:
+        assert self._process.stdin is not None  # it was asked for above
+        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # it was asked for above
+        for line in self._process.stdout:
+            self._messages.put(json.loads(line))
+        self._messages.put(_END)
+
+    def _stop_if_due(self, step: str, timeout: float | None, deadline: float | None, ending: threading.Event) -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            self.kill()
+            raise StepTimeout(
+                f"step {step!r} ran longer than its timeout of {timeout:g} s; its process group was killed",
+                hint="give it more time with @step(timeout=…)",
+            )
+        if ending.is_set():
+            self.kill()
+            raise RunCancelled(f"step {step!r} was ended because the run stops")
+
+    def _died(self, step: str) -> WorkerDied:
+        code = self._process.wait()
+        told = _without_our_frames(Path(self._faults.name).read_text(errors="replace"))
+        self.kill()
+        if code < 0:
+            name = signal.Signals(-code).name
+            return WorkerDied(
+                f"the process of step {step!r} was ended by signal {-code} ({name})", signal=-code, code=None, told=told
+            )
+        return WorkerDied(
+            f"the process of step {step!r} vanished with exit code {code}",
+            hint="the step, or a library that it uses, ended the process (os._exit)",
+            signal=None,
+            code=code,
+            told=told,
+        )
+
+
+class WorkerPool:
+    """The idle workers of a run."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+
+    def use(self, work: Callable[[Worker], StepRunRecord]) -> StepRunRecord:
+        """Call `work` with an idle or new worker; keep it for the next one if it is still alive."""
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        if worker is None or not worker.alive():
+            worker = Worker(self._ticket)
+        try:
+            result = work(worker)
+        except (WorkerDied, StepTimeout, RunCancelled):
+            raise
+        except BaseException:
+            worker.kill()
+            raise
+        with self._lock:
+            self._idle.append(worker)
+        return result
+
+    def close(self) -> None:
+        """End all workers."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.close()
+
+
+def _without_our_frames(told: str) -> str:
+    """Return what faulthandler wrote of the thread that ended the process, down to where the user's code begins."""
+    head, mark, frames = told.partition("Current thread ")
+    if not mark:
+        return told.strip()
+    lines = [line for line in frames.splitlines()[1:] if _PACKAGE not in line and "<frozen runpy>" not in line]
+    return "\n".join([head.partition("\n")[0].strip(), *lines])
+
+
+def _show(stream: str, text: str) -> None:
+    target = sys.stdout if stream == "stdout" else sys.stderr
+    with contextlib.suppress(ValueError, OSError):  # a closed terminal fails no step
+        target.write(text)
+        target.flush()
