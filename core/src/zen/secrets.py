@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["REFERENCE", "Secret"]
 
-REFERENCE = re.compile(r"\$\{secret:([^}]*)\}")
+REFERENCE = re.compile(r"\$\{secret:([^}]+)\}")
 
 
 class Secret:

@@ -60,14 +60,27 @@ class OutputHandle(StepHandle):
     def __len__(self) -> NoReturn:
         _refuse(self, "its length was asked for")
 
-    def __getitem__(self, key: Any) -> NoReturn:
+    __next__ = __reversed__ = __iter__
+
+    def __getitem__(self, key: Any, *value: Any) -> NoReturn:
         _refuse(self, f"it was indexed with {key!r}")
+
+    __setitem__ = __delitem__ = __getitem__
 
     def __contains__(self, item: Any) -> NoReturn:
         _refuse(self, "something was looked for in it")
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         _refuse(self, "it was called")
+
+    def __enter__(self) -> NoReturn:
+        _refuse(self, "it was used in a with statement")
+
+    def __exit__(self, *exception: object) -> None:
+        """Never called: `__enter__` refuses."""
+
+    def __bytes__(self) -> NoReturn:
+        _refuse(self, "it was converted to bytes")
 
     def __format__(self, spec: str) -> NoReturn:
         _refuse(self, "it was put into a text")
@@ -80,6 +93,9 @@ class OutputHandle(StepHandle):
 
     __float__ = __index__ = __complex__ = __int__
 
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        _refuse(self, "it was converted to a number")
+
     def _compare(self, other: object) -> NoReturn:
         _refuse(self, "it was compared")
 
@@ -91,6 +107,7 @@ class OutputHandle(StepHandle):
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _compute
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _compute
+    __divmod__ = __rdivmod__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _compute
     __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __neg__ = __pos__ = __abs__ = __invert__ = _compute
 
 

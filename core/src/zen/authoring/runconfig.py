@@ -76,11 +76,6 @@ class RunConfig:
         """Parameters of the pipeline."""
         return dict(self._data.get("parameters") or {})
 
-    @property
-    def enable_cache(self) -> bool | None:
-        """Whether earlier results may be taken, if the file says."""
-        return self._data.get("enable_cache")
-
     def options(self) -> dict[str, Any]:
         """Return the options of the pipeline that the file gives."""
         names = ("stack", "run_name", "enable_cache", "tags", "execution_mode", "settings")

@@ -70,7 +70,7 @@ def draft(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str,
         name=options.run_name or RUN_NAME,
         literals=trace.literals,
         functions=trace.functions,
-        script=_script(),
+        script=_script(pipeline, project.root),
         progress=current_progress(),
     )
     return Drafted(traced, client, options)
@@ -79,7 +79,7 @@ def draft(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str,
 def join(pipeline: PipelineDefinition, trace: Collector, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Add a pipeline's steps to the pipeline that calls it, and return what its function returns."""
     given = _bound(pipeline, args, kwargs, pipeline.options.parameters)
-    with trace.nested(pipeline.name):
+    with trace.nested(pipeline.name, enable_cache=pipeline.options.enable_cache):
         return pipeline.function(**given)
 
 
@@ -148,6 +148,10 @@ def _merged(options: PipelineOptions, config: RunConfig) -> PipelineOptions:
     return changed(options, {**absent, "tags": tags}, "the run configuration")
 
 
-def _script() -> Path | None:
-    file = getattr(sys.modules["__main__"], "__file__", None)
-    return Path(file).resolve() if file and Path(file).is_file() else None
+def _script(pipeline: PipelineDefinition, root: Path) -> Path | None:
+    """Return the script that was started: by Python, or by `zen run`, whose own program lies outside the project."""
+    started = getattr(sys.modules["__main__"], "__file__", None)
+    for file in (started, pipeline.function.__code__.co_filename):
+        if file and Path(file).is_file() and Path(file).resolve().is_relative_to(root.resolve()):
+            return Path(file).resolve()
+    return None

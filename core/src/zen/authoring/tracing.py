@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from zen.authoring.definitions import StepDefinition, trace
 from zen.authoring.handles import OutputHandle, StepHandle
-from zen.authoring.options import PipelineOptions, StepOptions, as_tuple, names
+from zen.authoring.options import NAME, PipelineOptions, StepOptions, as_tuple, names
 from zen.client import ArtifactView
 from zen.engine import Signature, connects, fits, name_of, new_id, plain_type
 from zen.errors import ArgumentTypeError, DuplicateStepName, TracingError, UnknownStep, UsageError, listing, nearest
 from zen.identity import is_plain, to_plain
 from zen.records import CachePolicy, CodeRef, Hooks, Input, RetryPolicy, StepSpec
-from zen.source import code_ref, fingerprint
+from zen.source import fingerprint, module_name
 
 if TYPE_CHECKING:
     from zen.authoring.runconfig import RunConfig
@@ -35,6 +35,7 @@ class Trace:
         self.literals: dict[str, tuple[str, Any]] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
         self._prefix = ""
+        self._uncached = options.enable_cache is False
         self._counts: dict[str, int] = {}
         self._configured: set[str] = set()
 
@@ -48,13 +49,15 @@ class Trace:
             trace.reset(token)
 
     @contextmanager
-    def nested(self, name: str) -> Iterator[None]:
+    def nested(self, name: str, *, enable_cache: bool | None) -> Iterator[None]:
         """Name the steps that are called now after the pipeline that they belong to: `inner.train`."""
-        before, self._prefix = self._prefix, self._unique(name, "") + "."
+        before = self._prefix, self._uncached
+        self._prefix = self._unique(name, "") + "."
+        self._uncached = self._uncached or enable_cache is False
         try:
             yield
         finally:
-            self._prefix = before
+            self._prefix, self._uncached = before
 
     def add(self, step: StepDefinition, given: Mapping[str, Any], *, name: str, after: Any) -> Any:
         """Add an invocation of a step and return its outputs."""
@@ -88,10 +91,13 @@ class Trace:
 
     def code(self, function: Callable[..., Any]) -> CodeRef:
         """Return the reference of a function, with its fingerprint, and keep the function for this process."""
-        ref = code_ref(function, self.root)
-        self.functions[str(ref)] = function
         seen = fingerprint(function, self.root)
-        return replace(ref, fingerprint=seen.digest, opaque=tuple(seen.reasons), distributions=dict(seen.distributions))
+        return replace(
+            self.reference(function),
+            fingerprint=seen.digest,
+            opaque=tuple(seen.reasons),
+            distributions=dict(seen.distributions),
+        )
 
     def hooks(self, options: StepOptions | PipelineOptions) -> Hooks:
         """Return the hooks of options as the plan holds them."""
@@ -102,9 +108,9 @@ class Trace:
 
     def reference(self, function: Callable[..., Any]) -> CodeRef:
         """Return the bare reference of a function, and keep the function for this process."""
-        ref = code_ref(function, self.root)
+        ref = CodeRef(module=module_name(function, self.root), qualname=function.__qualname__)
         self.functions[str(ref)] = function
-        return CodeRef(module=ref.module, qualname=ref.qualname)
+        return ref
 
     def check_config(self) -> None:
         """See that the run configuration speaks only of steps that exist."""
@@ -114,6 +120,10 @@ class Trace:
 
     def _unique(self, base: str, given: str) -> str:
         if given:
+            if not NAME.fullmatch(given):
+                raise UsageError(
+                    f"a step cannot have the name {given!r}", hint="use letters, digits and '_', not a digit first"
+                )
             full = self._prefix + given
             if full in self.steps:
                 raise DuplicateStepName(
@@ -130,7 +140,7 @@ class Trace:
         found = []
         for item in given:
             name = item.step if isinstance(item, StepHandle) else item
-            if isinstance(item, str) and item not in self.steps:
+            if isinstance(item, str) and self._prefix + item in self.steps:
                 name = self._prefix + item
             if name not in self.steps:
                 raise UnknownStep(
@@ -207,8 +217,7 @@ class Trace:
             return Input(kind="artifact", artifact=artifact_id)
 
     def _cache(self, options: StepOptions) -> CachePolicy:
-        pipeline = self.config.enable_cache if self.config.enable_cache is not None else self.options.enable_cache
-        enabled = pipeline is not False and options.enable_cache is not False
+        enabled = not self._uncached and options.enable_cache is not False
         return CachePolicy(enabled=enabled, version=options.cache_version)
 
 

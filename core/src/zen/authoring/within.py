@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from zen.client import ArtifactView, Client
 from zen.engine import current_context, get_step_context, new_id
 from zen.errors import MaterializerError
 from zen.records import ArtifactRecord
+from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
 from zen.storage import changes
 
@@ -70,7 +72,7 @@ def save_artifact(value: Any, name: str) -> ArtifactView:
     if context is not None:
         return ArtifactView(context.save_artifact(value, name), client)
     stack = client.open_stack
-    saved, materializer = save_value(value, stack)
+    saved, materializer = save_value(value, stack, rename=partial(project_name, root=client.project.root))
     if saved.manifest.unsafe:
         raise MaterializerError(
             f"a {type(value).__qualname__} could only be imported as a pickle, which would never be loaded again",

@@ -145,8 +145,7 @@ class LocalArtifactStore(ArtifactStore):
         """Yield the objects in the order of their keys; see the interface."""
         if not _PREFIX.fullmatch(prefix) or _climbs(prefix):
             raise UsageError(f"{prefix!r} cannot begin a key of an artifact store", hint=_RULE, prefix=prefix)
-        folder = prefix.rpartition("/")[0]
-        return iter(()) if _own(folder) else self._walk(folder, prefix)
+        return self._walk(prefix.rpartition("/")[0], prefix)
 
     def local_path(self, key: str) -> Path:
         """Return the object's file, which is read-only; see the interface."""

@@ -31,6 +31,8 @@ def explained(error: sqlite3.Error, path: Path, *, waited: float) -> ZenError:
         return busy(path, waited, holder=None)
     if code in _DAMAGED:
         return damaged(path, str(error))
+    if code == sqlite3.SQLITE_CANTOPEN and not path.exists():
+        return damaged(path, "the file is gone")
     if code == sqlite3.SQLITE_FULL:
         return full("write to the metadata store", path)
     if code in _REFUSED or (code == sqlite3.SQLITE_CANTOPEN and not _usable(path)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from zen.cli.group import Command, json_option
-from zen.cli.output import emit_json, say, table
+from zen.cli.output import emit_json, printable, say, table
 from zen.cli.session import open_project, open_registry, zen_version
 
 if TYPE_CHECKING:
@@ -43,12 +43,18 @@ def command(as_json: bool) -> int:
     if as_json:
         emit_json({"ok": not broken, "findings": [asdict(finding) for finding in findings]})
     else:
-        table(("", "state", "found"), [(each.name, each.state, each.detail) for each in findings])
+        table(("", "state", "found"), [(each.name, each.state, _first_line(each.detail)) for each in findings])
         for finding in findings:
-            if finding.hint:
-                say(f"{finding.name}: {finding.hint}")
+            more = finding.detail.partition("\n")[2]
+            if more or finding.hint:
+                rest = "\n".join(filter(None, (more, finding.hint)))
+                say(f"{finding.name}:\n{printable(rest)}")
         say(f"{len(broken)} broken" if broken else "all right")
     return 1 if broken else 0
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def diagnose() -> Iterator[Finding]:

@@ -25,7 +25,7 @@ group = Group(
 
 
 def _kinds() -> tuple[str, ...]:
-    from zen.plugins import Kind
+    from zen.records import Kind
 
     return typing.get_args(Kind)
 

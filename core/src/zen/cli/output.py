@@ -72,7 +72,17 @@ def reserve_stdout() -> Iterator[None]:
             yield
     finally:
         _reserved.remove(stream)
+        _give_back(original, descriptor, stream)
+
+
+def _give_back(original: IO[str], descriptor: int | None, stream: IO[str]) -> None:
+    try:
         stream.flush()
+    except OSError:  # nobody reads any more: what is left goes nowhere, or closing would fail again
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), stream.fileno())
+        raise
+    finally:
         if descriptor is not None:
             original.flush()
             os.dup2(stream.fileno(), descriptor)

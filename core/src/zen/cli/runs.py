@@ -110,6 +110,9 @@ def show_run(run: RunView) -> None:
             write("")
             write(f"{step.name} failed")
             write(error_text(step))
+    if run.error is not None and not any(step.state in ("failed", "lost") for step in steps):
+        write("")
+        write(printable(f"{run.error.type.rpartition('.')[2]}: {run.error.message}\n{run.error.traceback}".rstrip()))
     for warning in run.warnings:
         say(f"warning: {printable(warning)}")
 

@@ -19,12 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def zen_version() -> str:
     """Return the version of the installed zen-hub."""
-    from importlib import metadata
+    from zen.registry import BUILTIN, scan
 
-    try:
-        return metadata.version("zen-hub")
-    except metadata.PackageNotFoundError:
-        return "0+unknown"
+    return next((entry.version for entry in scan().entries if entry.distribution == BUILTIN), "0+unknown")
 
 
 def open_project() -> Project:

@@ -2,7 +2,7 @@
 
 from zen.client.client import Client, open_client
 from zen.client.views import ArtifactView, RunView, StepView
-from zen.client.workspaces import close_all, open_workspace, registry_of
+from zen.client.workspaces import close_all, open_workspace
 
 __all__ = [
     "ArtifactView",
@@ -12,5 +12,4 @@ __all__ = [
     "close_all",
     "open_client",
     "open_workspace",
-    "registry_of",
 ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from zen.client.notebook import run_page, table
 from zen.errors import ArtifactNotFound, UnknownStep, listing, nearest
@@ -22,6 +22,8 @@ from zen.records import (
     StepRunRecord,
 )
 from zen.storage import Database
+
+V = TypeVar("V")
 
 
 class Reader(Protocol):
@@ -55,6 +57,10 @@ class Named(Mapping[str, Any]):
                 f"no {self._what} {name!r}; there are: {listing(self._items)}", hint=nearest(str(name), self._items)
             )  # type: ignore[call-arg]  # both are errors of zen
         return self._items[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of that name, or `default`."""
+        return self._items.get(name, default)
 
     def __contains__(self, name: object) -> bool:
         return name in self._items
@@ -164,9 +170,10 @@ class RunView:
 
     @property
     def outputs(self) -> list[ArtifactView]:
-        """What the pipeline function returned."""
+        """What the pipeline function returned, as far as it was made."""
         wanted = [leaf for given in self.plan.outputs for leaf in given.leaves()]
-        return [self.steps[leaf.step].outputs[leaf.output] for leaf in wanted if leaf.step in self.steps]
+        made = [(self.steps[leaf.step].outputs, leaf.output) for leaf in wanted if leaf.step in self.steps]
+        return [outputs[name] for outputs, name in made if name in outputs]
 
     @cached_property
     def points(self) -> list[MetricPoint]:
@@ -267,15 +274,15 @@ class StepView:
     def inputs(self) -> Mapping[str, list[ArtifactView]]:
         """The artifacts that each argument took."""
         found = self._client.artifacts_by_id([item for ids in self.record.inputs.values() for item in ids])
-        return Named(
-            "input", {name: [found[item] for item in ids] for name, ids in self.record.inputs.items()}, ArtifactNotFound
-        )
+        ordered = _in_order(self.record.inputs, self.run.plan.step(self.name).inputs)
+        return Named("input", {name: [found[item] for item in ids] for name, ids in ordered}, ArtifactNotFound)
 
     @cached_property
     def outputs(self) -> Mapping[str, ArtifactView]:
         """The artifact of each output, and what the step saved beside them, by name."""
         found = self._client.artifacts_by_id(list(self.record.outputs.values()))
-        return Named("output", {name: found[item] for name, item in self.record.outputs.items()}, ArtifactNotFound)
+        ordered = _in_order(self.record.outputs, [spec.name for spec in self.run.plan.step(self.name).outputs])
+        return Named("output", {name: found[item] for name, item in ordered}, ArtifactNotFound)
 
     @property
     def output(self) -> ArtifactView:
@@ -413,7 +420,7 @@ class ArtifactView:
     def metadata(self) -> dict[str, Any]:
         """What is known about the value, and what was logged for it."""
         logged = self._client.database.facts(self.id)
-        return {**self.record.metadata, **{key: from_plain(value) for key, value in logged.items()}}
+        return {key: from_plain(value) for key, value in {**self.record.metadata, **logged}.items()}
 
     def load(self) -> Any:
         """Return the value; its bytes are verified first.
@@ -436,6 +443,13 @@ class ArtifactView:
             f"{self.name} v{self.version}",
             {"type": self.type, "format": self.format, "bytes": self.size, "digest": self.digest, **self.metadata},
         )
+
+
+def _in_order(recorded: Mapping[str, V], declared: Iterable[str]) -> Iterator[tuple[str, V]]:
+    """Yield what is recorded as the plan declares it; what the step added itself comes last."""
+    for name in dict.fromkeys((*declared, *recorded)):
+        if name in recorded:
+            yield name, recorded[name]
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:

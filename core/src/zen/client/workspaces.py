@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 
 from zen.identity import dumps
 from zen.records import StackSpec, to_json
-from zen.registry import Registry
-from zen.stacks import Project, active_stack, load_stack_file, resolve
-from zen.stacks.opening import OpenStack
+from zen.stacks import Project, active_stack, resolve
+from zen.stacks.opening import OpenStack, registry_of
 
 _open: dict[tuple[int, str, str, str], OpenStack] = {}
-_registries: dict[tuple[object, ...], Registry] = {}
 _lock = threading.Lock()
-
-
-def registry_of(project: Project) -> Registry:
-    """Return the registry of installed plugins, with what the project's file disables."""
-    file = load_stack_file(project)
-    key = (file.disabled, file.allowed, tuple(sys.path), os.environ.get("ZEN_DISABLE_PLUGINS", ""))
-    if key not in _registries:
-        _registries[key] = Registry(disabled=file.disabled, allowed=file.allowed)
-    return _registries[key]
 
 
 def open_workspace(project: Project, chosen: str | None) -> OpenStack:

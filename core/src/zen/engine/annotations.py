@@ -19,7 +19,11 @@ UNCHECKED = Any
 class _Unknown:
     """Stands in for a name that only exists for type checkers."""
 
+    __iter__ = None  # or `__getitem__` would make it endless
+
     def __getattr__(self, name: str) -> _Unknown:
+        if name.startswith("__"):
+            raise AttributeError(name)
         return self
 
     def __getitem__(self, item: Any) -> _Unknown:
@@ -50,6 +54,8 @@ def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
         if isinstance(annotation, str):
             names = names or _names(function)
             annotation = _evaluated(annotation, names)
+            if isinstance(annotation, str):  # quoted under `from __future__ import annotations`
+                annotation = _evaluated(annotation, names)
         found[name] = None if annotation is type(None) else annotation
     return found
 
@@ -98,6 +104,8 @@ def fits(value: Any, annotation: Any) -> bool:
 def connects(given: Any, wanted: Any) -> bool:
     """Say whether an output declared as `given` can be an argument declared as `wanted`; no only when it never can."""
     given, wanted = plain_type(given), plain_type(wanted)
+    if given is Any or wanted is Any:  # a class since Python 3.11, and nobody's base class
+        return True
     if get_origin(wanted) in (Union, types.UnionType):
         return any(connects(given, argument) for argument in get_args(wanted))
     if get_origin(given) in (Union, types.UnionType):

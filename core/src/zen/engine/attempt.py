@@ -22,6 +22,7 @@ from zen.errors import ArgumentTypeError, MaterializerError, StepExited, StepOut
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, StepState
 from zen.records.states import CANCELLED, COMPLETED, FAILED
+from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
 from zen.storage import changes
 
@@ -142,7 +143,7 @@ class Attempt:
         return artifact
 
     def _project_name(self, module: str) -> str:
-        return self._step.code.module if module == "__main__" else module
+        return project_name(module, self._session.root)
 
     # The commit
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zen.identity import digest
@@ -47,6 +47,7 @@ def decide(
     find: Find,
     present: Callable[[StepRunRecord], str],
     now: dt.datetime,
+    unseen: Sequence[str] = (),
 ) -> tuple[CacheDecision, StepRunRecord | None]:
     """Return whether an earlier result can be taken, with the step run that made it.
 
@@ -56,11 +57,14 @@ def decide(
         find: Looks a key up.
         present: Says what is missing of a step run's outputs, or an empty string.
         now: The time, for entries that expire.
+        unseen: Types of inputs whose code the key does not hold: a changed method would not be noticed.
     """
     if not step.cache.enabled:
         return CacheDecision(status="off", reason="the cache is off for this step"), None
     if step.code.opaque:
         return CacheDecision(status="uncacheable", reason="; ".join(step.code.opaque)), None
+    if unseen:
+        return CacheDecision(status="uncacheable", reason=f"takes a {unseen[0]}, a class of the project"), None
     wanted = key(step, inputs)
     found = find(wanted)
     if found is None:

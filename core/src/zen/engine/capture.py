@@ -78,7 +78,7 @@ class _Tee:
 
     def write(self, text: str) -> int:
         self._captured.add(self._stream, text)
-        with contextlib.suppress(ValueError):  # the step closed the real stream
+        with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
             self._inner.write(text)
         self._after()
         return len(text)
@@ -88,7 +88,7 @@ class _Tee:
             self.write(line)
 
     def flush(self) -> None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OSError):
             self._inner.flush()
 
     def __getattr__(self, name: str) -> Any:

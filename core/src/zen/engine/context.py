@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import datetime as dt
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _current: contextvars.ContextVar[StepContext] = contextvars.ContextVar("zen_step")
 _last: list[StepContext] = []
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class StepContext:
@@ -103,6 +105,8 @@ class StepContext:
         if step is not None and (isinstance(step, bool) or not hasattr(step, "__index__")):
             raise ArgumentTypeError(f"log_metrics: step is {step!r}, a whole number is wanted")
         index = None if step is None else int(step)
+        if index is not None and index.bit_length() > 63:
+            raise ArgumentTypeError("log_metrics: step is larger than the 64 bits that databases have for a number")
         with self._lock:
             for key, value in numbers.items():
                 self._seq += 1
@@ -206,7 +210,8 @@ def find_artifact(stack: OpenStack, name: str, version: int | None) -> ArtifactR
 
 
 def _key(key: Any) -> str:
-    if not isinstance(key, str) or not key or len(key) > 250:
+    # Lone surrogates and NUL are no text for a database, and would be refused only when the step's results are written.
+    if not isinstance(key, str) or not key or len(key) > 250 or _NO_TEXT.search(key):
         raise ArgumentTypeError(f"{key!r} cannot name what is logged", hint="use a text of 1 to 250 characters")
     return key
 

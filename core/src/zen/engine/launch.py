@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from zen.errors import RunError, ZenError
 from zen.identity import digest, dumps
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, ErrorRecord, Plan, RunRecord, RunState, StepRunRecord
+from zen.records.codec import to_json
 from zen.records.states import CANCELLED, COMPLETED, FAILED
-from zen.source import take
+from zen.source import project_name, take
 from zen.stacks.materialization import reference, save_value
 from zen.stacks.opening import OpenStack
 from zen.storage import changes
@@ -146,7 +148,14 @@ def _snapshot(stack: OpenStack, batch: list[Change]) -> str:
         return name
 
     project = stack.project
-    return take(project.root, index=stack.state / "snapshot.json", marked=project.marked, put=put).digest
+    stores = digest("stores/1", dumps(to_json([*stack.spec.of("artifact_store"), *stack.spec.of("metadata_store")])))
+    # The index says what these stores were given, so each pair of stores has one; and it may outlive what they hold.
+    index = stack.state / f"snapshot-{stores[7:19]}.json"
+    taken = take(project.root, index=index, marked=project.marked, put=put).digest
+    if not batch and not stack.objects.holds(taken):
+        index.unlink(missing_ok=True)
+        taken = take(project.root, index=index, marked=project.marked, put=put).digest
+    return taken
 
 
 def _body(plan: Plan) -> str:
@@ -154,7 +163,7 @@ def _body(plan: Plan) -> str:
 
 
 def _literal(artifact_id: str, name: str, value: Any, run_id: str, now: dt.datetime, stack: OpenStack) -> list[Change]:
-    saved, materializer = save_value(value, stack)
+    saved, materializer = save_value(value, stack, rename=partial(project_name, root=stack.project.root))
     artifact = ArtifactRecord(
         id=artifact_id,
         name=name,

@@ -66,6 +66,7 @@ class StepLauncher:
                 record = self._settled(step, first=earlier.attempt + 1 if earlier else 1)
             except WriteConflict:  # another process claimed the step first: its record holds
                 session.shared = True
+                session.check_ours()
                 continue
             if failed(record):
                 self._after_failure(record)
@@ -114,7 +115,10 @@ class StepLauncher:
         artifacts = session.input_artifacts(step)
         now = dt.datetime.now(dt.UTC)
         database = session.stack.database
-        decision, producer = caching.decide(step, artifacts, find=database.cached, present=self._missing, now=now)
+        foreign = session.project_types(artifacts.values())
+        decision, producer = caching.decide(
+            step, artifacts, find=database.cached, present=self._missing, now=now, unseen=foreign
+        )
         if producer is not None:
             return self._from_cache(step, first, decision, producer)
         return self._attempts(step, first, decision)

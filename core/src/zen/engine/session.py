@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zen.errors import PluginError, UsageError, WriteConflict
+from zen.errors import PluginError, RunError, UsageError, WriteConflict
 from zen.identity import from_plain
 from zen.interfaces import Change, Materializer
 from zen.records import SUCCEEDED, ArtifactRecord, CodeRef, Input, Plan, RunRecord, StackSpec, StepRunRecord, StepSpec
 from zen.records.codec import from_json, record, to_json
-from zen.registry import Registry
-from zen.source import load_module, load_object
+from zen.source import load_module, load_object, origin_of
 from zen.stacks.materialization import load
-from zen.stacks.opening import OpenStack
+from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import Project
 from zen.storage import changes
 
@@ -83,6 +82,7 @@ class Session:
         self._lock = threading.RLock()
         self._known: dict[str, StepRunRecord] = {}
         self._artifacts: dict[str, ArtifactRecord] = {}
+        self._project_types: dict[str, bool] = {}
         self._pending: list[tuple[StepRunRecord, list[Change]]] = []
 
     @classmethod
@@ -95,7 +95,7 @@ class Session:
             # After a fork the parent's session is there: its functions serve here too, its state does not.
             functions = session.functions if session is not None else {}
             project = ticket.project()
-            stack = OpenStack(ticket.stack, project, Registry())
+            stack = OpenStack(ticket.stack, project, registry_of(project))
             run = stack.database.run(ticket.run_id)
             joined = cls(ticket, stack=stack, run=run, plan=stack.database.plan(run.plan), functions=functions)
             _sessions[ticket.run_id] = joined
@@ -242,13 +242,27 @@ class Session:
             module, _, qualname = reference.partition(":")
             return self.code(CodeRef(module=module, qualname=qualname))()  # type: ignore[no-any-return]  # a class
 
+    def project_types(self, artifacts: Iterable[ArtifactRecord]) -> list[str]:
+        """Return the types among these artifacts that the project itself defines."""
+        types = dict.fromkeys(artifact.manifest.type for artifact in artifacts)
+        return [name for name in types if self._is_project_type(name)]
+
+    def _is_project_type(self, name: str) -> bool:
+        if name not in self._project_types:
+            kind, module = "unknown", name.rpartition(".")[0]
+            while kind == "unknown" and module:  # a class inside a class has a longer name than its module
+                kind = origin_of(module, self.root).kind
+                module = module.rpartition(".")[0]
+            self._project_types[name] = kind in ("project", "unknown")
+        return self._project_types[name]
+
     # What is written
 
     def settle_later(self, record: StepRunRecord) -> StepRunRecord:
         """Record a step that did not run; the write joins the next one, unless other processes take part."""
         self.know(record)
         with self._lock:
-            self._pending.append((record, changes.insert_final_step(record)))
+            self._pending.append((record, changes.insert_final_step(record, run_token=self.ticket.token)))
         if self.shared:
             self.flush()
         return record
@@ -273,6 +287,19 @@ class Session:
             if not self._pending:
                 return
         self.write([], durable=False)
+
+    def check_ours(self) -> None:
+        """Find out why a claim was refused.
+
+        Raises:
+            RunError: When the run is over, or another process has taken it over: there is nothing left to do here.
+        """
+        run = self.stack.database.run(self.ticket.run_id)
+        if run.finished or self.stack.database.run_token(run.id) != self.ticket.token:
+            raise RunError(
+                f"run {run.id} is not this process's any more: it is {run.state}, or another process has taken it over",
+                hint=f"`zen show {run.id}` tells how it stands",
+            )
 
     def share(self) -> None:
         """From here on other processes take part: what is known must be in the store."""

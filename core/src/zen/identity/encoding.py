@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from zen.identity.zones import zone_key
+
 SCHEME = "zen-id/1"
 _NAN = b"\x7f\xf8\x00\x00\x00\x00\x00\x00"
 
@@ -29,6 +31,7 @@ def canonical(value: Any) -> bytes:
 
     Raises:
         TypeError: For anything that is not plain data (subclasses of plain types included: they may carry more).
+        RecursionError: For a structure that contains itself, or is nested too deep.
     """
     encode = _ENCODERS.get(type(value))
     if encode is None:
@@ -59,6 +62,14 @@ def _unordered(letter: bytes) -> Callable[[Any], tuple[bytes, bytes]]:
     return lambda values: (letter, b"".join(sorted(map(canonical, values))))
 
 
+def _time(value: dt.datetime | dt.time) -> str:
+    key = zone_key(value.tzinfo)
+    if not key:
+        return f"{value.isoformat()}/{value.fold}"
+    # A zone with rules goes by its name: the offset that its rules give today is not part of the value.
+    return f"{value.replace(tzinfo=None).isoformat()}/{value.fold}/{key}"
+
+
 def _float(value: float) -> tuple[bytes, bytes]:
     return b"f", _NAN if math.isnan(value) else struct.pack(">d", value)
 
@@ -71,7 +82,7 @@ def _mapping(value: dict[Any, Any]) -> tuple[bytes, bytes]:
 _ENCODERS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     type(None): lambda value: (b"n", b""),
     bool: lambda value: (b"b", b"1" if value else b"0"),
-    int: _text(b"i", str),
+    int: _text(b"i", lambda value: format(value, "x")),  # decimal digits have a limit, and take quadratic time
     float: _float,
     str: _text(b"s", str),
     bytes: lambda value: (b"y", value),
@@ -80,14 +91,15 @@ _ENCODERS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     dict: _mapping,
     set: _unordered(b"e"),
     frozenset: _unordered(b"z"),
-    dt.datetime: _text(b"D", lambda value: f"{value.isoformat()}/{value.fold}"),
+    dt.datetime: _text(b"D", _time),
     dt.date: _text(b"A", dt.date.isoformat),
-    dt.time: _text(b"T", lambda value: f"{value.isoformat()}/{value.fold}"),
+    dt.time: _text(b"T", _time),
     dt.timedelta: _text(b"L", lambda value: f"{value.days},{value.seconds},{value.microseconds}"),
-    decimal.Decimal: _text(b"M", str),
+    decimal.Decimal: _text(b"M", lambda value: str(value).upper()),  # the case of `E` is a setting of the thread
     uuid.UUID: _text(b"U", str),
-    pathlib.PurePosixPath: _text(b"P", str),
+    # A path of the machine, whichever machine: one that was traced on Windows is the same input on Linux.
     pathlib.PosixPath: _text(b"P", str),
-    pathlib.PureWindowsPath: _text(b"P", pathlib.PurePath.as_posix),
     pathlib.WindowsPath: _text(b"P", pathlib.PurePath.as_posix),
+    pathlib.PurePosixPath: _text(b"p", str),
+    pathlib.PureWindowsPath: _text(b"w", str),
 }

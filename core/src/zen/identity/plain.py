@@ -6,7 +6,9 @@ What JSON has is written as itself; what it lacks becomes an object with one key
     {1, 2}         {"$set": [1, 2]}           nan          {"$float": "nan"}
     {1: "a"}       {"$dict": [[1, "a"]]}      Path("a/b")  {"$path": "a/b"}
 
-A mapping that has such a key of its own is written as `$dict`, so a user's data is never taken for a tag.
+So does what JSON readers do not keep: integers of hundreds of digits (`$int`), and texts in which two lone surrogates
+would read as one character (`$str`). A mapping that has such a key of its own is written as `$dict`, so a user's data
+is never taken for a tag.
 """
 
 from __future__ import annotations
@@ -17,20 +19,25 @@ import decimal
 import json
 import math
 import pathlib
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from zen.identity.zones import zone, zone_key
+
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
-_AS_IS = frozenset({type(None), bool, int, str})
+_AS_IS = frozenset({type(None), bool})
+_LONG_INT = 2000  # bits: fewer than 640 digits, the lowest limit that Python lets anybody set for reading them
+_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def is_plain(value: Any) -> bool:
     """Say whether `value`, all the way down, is plain data (exact types, not subclasses)."""
     try:
         to_plain(value)
-    except TypeError:
+    except (TypeError, RecursionError):
         return False
     return True
 
@@ -40,17 +47,21 @@ def to_plain(value: Any) -> Any:
 
     Raises:
         TypeError: Naming the type that is not plain data.
-        RecursionError: For a structure that contains itself.
+        RecursionError: For a structure that contains itself, or is nested too deep.
     """
     kind = type(value)
     if kind in _AS_IS:
         return value
-    if kind is float:
-        return value if math.isfinite(value) else {"$float": repr(value)}
+    if kind is str and (value.isascii() or not _SURROGATE_PAIR.search(value)):
+        return value
+    if kind is int and value.bit_length() <= _LONG_INT:
+        return value
+    if kind is float and math.isfinite(value):
+        return value
     if kind is list:
         return [to_plain(item) for item in value]
     if kind is dict:
-        if all(type(key) is str and not key.startswith("$") for key in value):
+        if all(map(_is_key, value)):
             return {key: to_plain(item) for key, item in value.items()}
         return {"$dict": [[to_plain(key), to_plain(item)] for key, item in value.items()]}
     tagged = _TAGGED.get(kind)
@@ -86,6 +97,28 @@ def dumps(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
+def _is_key(key: Any) -> bool:
+    return type(key) is str and not key.startswith("$") and (key.isascii() or not _SURROGATE_PAIR.search(key))
+
+
+def _time_to_plain(value: dt.datetime | dt.time) -> Any:
+    text, key = value.isoformat(), zone_key(value.tzinfo)
+    if key:
+        return [value.replace(tzinfo=None).isoformat(), value.fold, key]
+    return [text, value.fold] if value.fold else text
+
+
+def _time(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def decode(body: Any) -> Any:
+        if type(body) is str:
+            return read(body)
+        text, fold, *key = body
+        value = read(text).replace(fold=fold)
+        return value.replace(tzinfo=zone(key[0])) if key else value
+
+    return decode
+
+
 def _sorted_items(values: Any) -> list[Any]:
     return sorted((to_plain(item) for item in values), key=dumps)
 
@@ -101,13 +134,19 @@ def _decoded(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
 _PATH: tuple[str, Callable[[Any], Any], Callable[[Any], Any]] = ("$path", pathlib.PurePath.as_posix, pathlib.Path)
 _TAGGED: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
     float: ("$float", repr, float),
+    int: ("$int", hex, lambda body: int(body, 16)),
+    str: (
+        "$str",
+        lambda value: base64.b64encode(value.encode("utf-8", "surrogatepass")).decode(),
+        lambda body: base64.b64decode(body).decode("utf-8", "surrogatepass"),
+    ),
     bytes: ("$bytes", lambda value: base64.b64encode(value).decode(), base64.b64decode),
     tuple: ("$tuple", _items, _decoded(tuple)),
     set: ("$set", _sorted_items, _decoded(set)),
     frozenset: ("$frozenset", _sorted_items, _decoded(frozenset)),
-    dt.datetime: ("$datetime", dt.datetime.isoformat, dt.datetime.fromisoformat),
+    dt.datetime: ("$datetime", _time_to_plain, _time(dt.datetime.fromisoformat)),
     dt.date: ("$date", dt.date.isoformat, dt.date.fromisoformat),
-    dt.time: ("$time", dt.time.isoformat, dt.time.fromisoformat),
+    dt.time: ("$time", _time_to_plain, _time(dt.time.fromisoformat)),
     dt.timedelta: (
         "$timedelta",
         lambda value: [value.days, value.seconds, value.microseconds],
@@ -117,5 +156,7 @@ _TAGGED: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
     uuid.UUID: ("$uuid", str, uuid.UUID),
     pathlib.PosixPath: _PATH,
     pathlib.WindowsPath: _PATH,
+    pathlib.PurePosixPath: ("$posixpath", str, pathlib.PurePosixPath),
+    pathlib.PureWindowsPath: ("$windowspath", str, pathlib.PureWindowsPath),
 }
 _DECODERS = {tag: decode for tag, _, decode in _TAGGED.values()}

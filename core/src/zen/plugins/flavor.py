@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal[
-    "orchestrator",
-    "artifact_store",
-    "metadata_store",
-    "secret_store",
-    "experiment_tracker",
-    "data_validator",
-    "model_registry",
-    "model_deployer",
-    "step_operator",
-    "alerter",
-    "feature_store",
-]
+from zen.records import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,9 @@
 
 from zen.records.artifact import ArtifactRecord, FileEntry, Manifest
 from zen.records.codec import from_json, to_json
+from zen.records.events import Alert, AlertLevel, CheckResult, StepExit, ValidationResult
+from zen.records.kinds import Kind
+from zen.records.model import Deployment, DeploymentState, ModelVersion
 from zen.records.plan import (
     PLAN_VERSION,
     CachePolicy,
@@ -25,28 +28,37 @@ __all__ = [
     "RUN_STATES",
     "STEP_STATES",
     "SUCCEEDED",
+    "Alert",
+    "AlertLevel",
     "ArtifactRecord",
     "CacheDecision",
     "CachePolicy",
+    "CheckResult",
     "CodeRef",
     "ComponentSpec",
+    "Deployment",
+    "DeploymentState",
     "ErrorRecord",
     "ExecutionMode",
     "FileEntry",
     "Hooks",
     "Input",
+    "Kind",
     "LogLine",
     "Manifest",
     "MetricPoint",
+    "ModelVersion",
     "OutputSpec",
     "Plan",
     "RetryPolicy",
     "RunRecord",
     "RunState",
     "StackSpec",
+    "StepExit",
     "StepRunRecord",
     "StepSpec",
     "StepState",
+    "ValidationResult",
     "from_json",
     "to_json",
 ]

@@ -54,7 +54,7 @@ def _parts(value: Any) -> Iterator[Any]:
 def _named_in_text(text: str, function: types.FunctionType, imports: dict[str, set[Binding]]) -> Iterator[Any]:
     names = _visible(function)
     try:
-        value = eval(text, function.__globals__, names)
+        value = eval(text, function.__globals__, names)  # noqa: S307  # The user's own code, as typing evaluates it.
     except Exception:  # noqa: BLE001  # The user's annotation, which may import only while type checking.
         yield from _roots(text, {**vars(builtins), **function.__globals__, **names}, imports)
     else:

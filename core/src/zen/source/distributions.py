@@ -147,7 +147,7 @@ def _scan(folder: str) -> dict[str, list[_Entry]]:
 
 
 def _candidates(neighbors: dict[str, list[_Entry]], module: str, relative: str) -> Iterator[list[_Entry]]:
-    """Yield groups of distributions, the likeliest first; whoever owns the file in the first group that has one, wins."""
+    """Yield groups of distributions, the likeliest first; the first group that has an owner of the file decides."""
     parts = module.split(".")
     guesses = [normalise("-".join(parts[:count])) for count in range(len(parts), 0, -1)]
     guesses += _ALIASES.get(parts[0].lower(), ())

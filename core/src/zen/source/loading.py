@@ -72,7 +72,9 @@ def load_module(name: str, root: Path, *, script: Path | None = None) -> ModuleT
             return known
         if is_script and script is not None:
             return _load_script(name, script)
-        return _execute(_find(name, root))
+        spec = _find(name, root)
+        _reach_siblings(spec, root)
+        return _execute(spec)
 
 
 def load_object(ref: CodeRef, root: Path, *, script: Path | None = None) -> Any:
@@ -114,6 +116,13 @@ def _above_package(folder: Path) -> Path:
     while (folder / "__init__.py").is_file() and folder != folder.parent:
         folder = folder.parent
     return folder
+
+
+def _reach_siblings(spec: ModuleSpec, root: Path) -> None:
+    """Let a script that nobody started here, but whose types an artifact needs, import what lies beside it."""
+    folder = Path(spec.origin).resolve().parent if spec.has_location and spec.origin else root.resolve()
+    if folder.is_relative_to(root.resolve()) and not (folder / "__init__.py").is_file():
+        _extend_path(last=[str(folder)])
 
 
 def _extend_path(*, first: list[str] | None = None, last: list[str] | None = None) -> None:
@@ -204,7 +213,8 @@ def _run_body(spec: ModuleSpec, module: ModuleType) -> None:
     loader = spec.loader
     if type(loader) is SourceFileLoader and spec.origin:
         # Not through the bytecode cache: it goes by seconds and sizes and can be stale for a script edited just now.
-        exec(loader.source_to_code(loader.get_data(spec.origin), spec.origin), module.__dict__)
+        code = loader.source_to_code(loader.get_data(spec.origin), spec.origin)
+        exec(code, module.__dict__)  # noqa: S102  # This is what importing is.
     elif loader is not None:
         loader.exec_module(module)
 

@@ -26,6 +26,11 @@ def module_name(thing: ModuleType | Callable[..., Any], root: Path) -> str:
     return "__main__" if file is None else _started_as(main, file) or path_name(file, root)
 
 
+def project_name(name: str, root: Path) -> str:
+    """Return what a module is called everywhere, given what a class or function of it says (`__module__`)."""
+    return module_name(sys.modules[name], root) if name in MAIN and name in sys.modules else name
+
+
 def main_file(main: ModuleType) -> Path | None:
     """Return the file of a `__main__` module, or None for a notebook, a prompt, `-c` or standard input."""
     file = getattr(main, "__file__", None)

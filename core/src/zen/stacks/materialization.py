@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -51,30 +51,46 @@ def save_value(
         rename: The project's name for a module; only `__main__` has another.
 
     Raises:
-        MaterializerError: When nothing can save it, or only pickle could and the stack forbids that.
+        MaterializerError: When nothing can save it, or only something unsafe could and the stack forbids that.
     """
     cls = type(value)
     name = f"{rename(cls.__module__)}.{cls.__qualname__}"
-    materializer = chosen or stack.registry.materializer(cls)
     refusal: MaterializerError | None = None
-    if materializer is not None and not materializer.unsafe:
+    for materializer in [chosen] if chosen is not None else _candidates(cls, stack.registry):
+        if materializer.unsafe:
+            _refuse_unsafe(name, materializer, stack, refusal)
         try:
-            return save(value, materializer, name, stack.objects), materializer
+            saved = save(value, _renaming(materializer, rename), name, stack.objects)
         except MaterializerError as error:
-            # Plain containers may hold anything; other types have a materializer that knows them best.
-            if chosen is not None or not isinstance(value, list | tuple | dict | set | frozenset):
+            if chosen is not None or not materializer.exact:
                 raise
-            refusal = error
-    fallback = chosen or stack.registry.materializer(object)
-    if fallback is None:
-        raise refusal or MaterializerError(f"no materializer saves a {name}", hint="install a plugin that does")
-    if fallback.unsafe and chosen is None:
-        _refuse_pickle(name, stack, refusal)
-    saved = save(value, fallback, name, stack.objects)
-    if fallback.unsafe and chosen is None and name not in _told:
-        _told.add(name)
-        stack.log.warning("%s is saved as a pickle, which only a like environment reads; %s", name, _advice(cls))
-    return saved, fallback
+            refusal = refusal or error
+            continue
+        if materializer.unsafe and chosen is None and name not in _told:
+            _told.add(name)
+            stack.log.warning(
+                "%s is saved as a %s, which only a like environment reads; %s", name, materializer.format, _advice(cls)
+            )
+        return saved, materializer
+    raise refusal or MaterializerError(f"no materializer saves a {name}", hint="install a plugin that does")
+
+
+def _candidates(cls: type, registry: Registry) -> Iterator[Materializer]:
+    """Yield who may save a value of a type, the closest base first, each once."""
+    seen: list[Materializer] = []
+    for base in cls.__mro__:
+        found = registry.materializer(base)
+        if found is not None and found not in seen:
+            seen.append(found)
+            yield found
+
+
+def _renaming(materializer: Materializer, rename: Callable[[str], str]) -> Materializer:
+    """Let a materializer that writes down names of classes write the project's name of the script that was started."""
+    main = rename("__main__")
+    if main == "__main__" or not hasattr(materializer, "rename"):
+        return materializer
+    return type(materializer)(rename={"__main__": main})  # type: ignore[call-arg]  # who has the attribute takes it
 
 
 def load(artifact: ArtifactRecord, stack: Stack, importer: Importer | None = None) -> Any:
@@ -88,6 +104,8 @@ def load(artifact: ArtifactRecord, stack: Stack, importer: Importer | None = Non
         _may_unpickle(artifact, stack)
     importer = importer or importlib.import_module
     materializer = _materializer(artifact, stack, importer)
+    if materializer.unsafe:  # now, even if it was not when the artifact was saved
+        _may_unpickle(artifact, stack)
     files = reader(
         artifact.manifest, stack.objects, state=stack.state, resolve=lambda name: resolve_type(name, importer)
     )
@@ -130,9 +148,10 @@ def _materializer(artifact: ArtifactRecord, stack: Stack, importer: Importer) ->
         if not issubclass(cls, Materializer):
             raise
         found = cls()
-    if found.format != artifact.manifest.format:
+    if found.format != artifact.manifest.format or found.version < artifact.manifest.version:
         raise MaterializerError(
-            f"{artifact.materializer} reads the format {found.format!r}; the artifact has {artifact.manifest.format!r}",
+            f"{artifact.materializer} reads the format {found.format!r} up to version {found.version}; the artifact has"
+            f" {artifact.manifest.format!r} version {artifact.manifest.version}",
             hint="install the version of the plugin that wrote it",
         )
     return found
@@ -151,10 +170,12 @@ def _may_unpickle(artifact: ArtifactRecord, stack: Stack) -> None:
         )
 
 
-def _refuse_pickle(name: str, stack: Stack, refusal: MaterializerError | None) -> None:
+def _refuse_unsafe(name: str, materializer: Materializer, stack: Stack, refusal: MaterializerError | None) -> None:
     if stack.spec.settings.get("pickle") == "forbid":
+        reason = f" ({refusal.message})" if refusal else ""
         raise MaterializerError(
-            f"only pickle could save a {name}, and stack {stack.spec.name!r} says `pickle: forbid`",
+            f"only {materializer.format} could save a {name}{reason}, and stack {stack.spec.name!r} says"
+            " `pickle: forbid`",
             hint="return plain data, or a type that an installed plugin saves",
         ) from refusal
 

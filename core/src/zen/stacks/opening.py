@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,10 +18,23 @@ from zen.secrets import Secret
 from zen.stacks.config import build
 from zen.stacks.materialization import load
 from zen.stacks.project import Project
+from zen.stacks.resolve import load_stack_file
 from zen.storage import Database, Objects
 
 C = TypeVar("C", bound=Component)
 _EMBEDDED = ("env/", "file/")
+
+
+_registries: dict[tuple[object, ...], Registry] = {}
+
+
+def registry_of(project: Project) -> Registry:
+    """Return the registry of installed plugins, without those that the project's file blocks; one for each process."""
+    file = load_stack_file(project)
+    key = (file.disabled, file.allowed, tuple(sys.path), os.environ.get("ZEN_DISABLE_PLUGINS", ""))
+    if key not in _registries:
+        _registries[key] = Registry(disabled=file.disabled, allowed=file.allowed)
+    return _registries[key]
 
 
 class OpenStack:
@@ -34,6 +49,7 @@ class OpenStack:
         self._lock = threading.RLock()
         self._database: Database | None = None
         self._objects: Objects | None = None
+        self._state_made = False
 
     # What components are lent
 
@@ -46,9 +62,11 @@ class OpenStack:
     def state(self) -> Path:
         """The folder for local state, made when it is first asked for."""
         folder = self.project.state
-        if not folder.is_dir():
+        if not self._state_made:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            if not (folder / ".gitignore").exists():
+                (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            self._state_made = True
         return folder
 
     @property
@@ -69,8 +87,7 @@ class OpenStack:
     def get(self, reference: str) -> str:
         """Return the value behind a secret reference; `env/…` and `file/…` are always answered here."""
         if reference.startswith(_EMBEDDED):
-            spec = ComponentSpec(kind="secret_store", flavor="local", name="local")
-            return cast(SecretStore, self._opened(spec)).get(reference)
+            return cast(SecretStore, self._opened(self._embedded_secrets())).get(reference)
         store = self.one(SecretStore)  # type: ignore[type-abstract]  # as in `orchestrator`
         try:
             return store.get(reference)
@@ -80,6 +97,14 @@ class OpenStack:
                 hint=error.hint or "references are env/NAME, file/PATH, or a name that the stack's secret store knows",
                 reference=reference,
             ) from error
+
+    def _embedded_secrets(self) -> ComponentSpec:
+        """Return the stack's own local secret store, with its configuration, else one that is local whatever it has."""
+        for spec in self.spec.of("secret_store"):
+            if spec.flavor == "local" and spec.distribution in ("", "zen-hub"):
+                return spec
+        # The name is no slug, so no component of the stack has it.
+        return ComponentSpec(kind="secret_store", flavor="local", name="env/ and file/")
 
     def reveal(self, secret: Secret | str) -> str:
         """Return the text of a secret with its references resolved."""
@@ -185,7 +210,7 @@ class OpenStack:
             component.open(self)
         except ZenError:
             raise
-        except Exception as error:  # a plugin's code
+        except (Exception, SystemExit) as error:  # a plugin's code
             from zen.errors import ComponentError
 
             raise ComponentError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zen.errors import Fault, nearest
-from zen.plugins import Kind
+from zen.records import Kind
 from zen.stacks.document import Document, Path, Place, raise_faults
 from zen.stacks.names import RULE, advice, is_name, reason, shown
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, cast
 
-from zen.errors import MaterializerError
+from zen.errors import MaterializerError, StorageError
+from zen.identity import to_plain
 from zen.interfaces import Change, Materializer
 from zen.records import FileEntry, Manifest
 from zen.records.codec import record
 from zen.storage.objects import Objects
-from zen.storage.staging import INLINE_LIMIT, StagedFile, hash_file, staging_path
+from zen.storage.staging import StagedFile, explaining_full_disk, staging_path
 
-_PART = re.compile(r"[^/\\\x00-\x1f]+")
+_PART = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]+")  # no lone surrogates: they are no text anywhere else
+_LONGEST_PART = 255  # bytes, of every file system that artifacts are unpacked on
+_LONGEST_FACT = 200
 
 
 @record()
 class Saved:
-    """A value that was saved: what describes it, and the changes that are still to be written with its record."""
+    """A value that was saved: what describes it, and the changes that are still to be written with its record.
+
+    `metadata` is what the materializer told about the value, in the JSON form of plain data.
+    """
 
     manifest: Manifest
     changes: tuple[Change, ...]
@@ -35,11 +40,13 @@ def save(value: Any, materializer: Materializer, type_name: str, objects: Object
 
     Raises:
         MaterializerError: When the materializer refuses the value.
+        StorageError: When the disk is full, or a file did not become what was written to it.
     """
     writer = _Writer(objects.staging)
     try:
-        materializer.save(value, writer)
-        files, changes = writer.finish(objects)
+        with explaining_full_disk(f"a {type_name}"):
+            materializer.save(value, writer)
+            files, changes = writer.finish(objects)
     finally:
         writer.discard()
     manifest = Manifest(
@@ -49,7 +56,23 @@ def save(value: Any, materializer: Materializer, type_name: str, objects: Object
         files=tuple(files),
         unsafe=materializer.unsafe,
     )
-    return Saved(manifest=manifest, changes=tuple(changes), metadata=dict(materializer.describe(value)))
+    return Saved(manifest=manifest, changes=tuple(changes), metadata=_described(value, materializer))
+
+
+def _described(value: Any, materializer: Materializer) -> dict[str, Any]:
+    try:
+        return {str(key): _fact(fact) for key, fact in dict(materializer.describe(value)).items()}
+    except Exception as error:  # noqa: BLE001  # a plugin's code; the value is saved, only the facts about it are lost
+        problem = f"{type(materializer).__qualname__} could not describe it: {type(error).__name__}: {error}"
+        return {"problem": problem[:_LONGEST_FACT]}
+
+
+def _fact(fact: Any) -> Any:
+    fact = fact.item() if getattr(fact, "ndim", None) == 0 else fact
+    try:
+        return to_plain(fact)
+    except (TypeError, RecursionError):  # for people only: a text will do
+        return str(fact)[:_LONGEST_FACT]
 
 
 def reader(manifest: Manifest, objects: Objects, *, state: Path, resolve: Callable[[str], type]) -> ArtifactFiles:
@@ -90,12 +113,8 @@ class ArtifactFiles:
     @contextmanager
     def open(self, name: str = "data") -> Iterator[BinaryIO]:
         """Open a file for reading."""
-        entry = self._entry(name)
-        if entry.size <= INLINE_LIMIT:
-            yield io.BytesIO(self._objects.content(entry))
-        else:
-            with open(self._objects.path(entry), "rb") as file:
-                yield file
+        with self._objects.open(self._entry(name)) as file:
+            yield file
 
     def read(self, name: str = "data") -> bytes:
         """Return the whole bytes of a file."""
@@ -108,19 +127,37 @@ class ArtifactFiles:
     def tree(self) -> Path:
         """Return a local folder that holds all files under their own names, read-only."""
         folder = self._state / "cache" / "trees" / self._manifest.digest().partition(":")[2]
-        if not folder.is_dir():
+        if not self._is_tree(folder):
             part = staging_path(_made(folder.parent))
-            for entry in self._entries.values():
-                target = part / entry.name
-                _made(target.parent)
-                self._objects.copy_to(entry, target)
-                target.chmod(0o444)
-            _made(part)
             try:
-                os.replace(part, folder)
-            except OSError:  # somebody else was faster: theirs holds the same bytes
+                self._unpack(_made(part))
+                self._place(part, folder)
+            finally:
                 shutil.rmtree(part, ignore_errors=True)
         return folder
+
+    def _is_tree(self, folder: Path) -> bool:
+        return folder.is_dir() and all(
+            self._objects.is_copy(entry, folder / entry.name) for entry in self._entries.values()
+        )
+
+    def _unpack(self, folder: Path) -> None:
+        for entry in self._entries.values():
+            target = folder / _safe(entry.name)
+            _made(target.parent)
+            self._objects.copy_to(entry, target)
+            target.chmod(0o444)
+
+    def _place(self, part: Path, folder: Path) -> None:
+        try:
+            os.replace(part, folder)
+        except OSError:  # there is one already: somebody else was faster, or it is the damaged one
+            if self._is_tree(folder):
+                return
+            old = staging_path(folder.parent)
+            os.replace(folder, old)
+            shutil.rmtree(old, ignore_errors=True)
+            os.replace(part, folder)
 
     def _entry(self, name: str) -> FileEntry:
         if name not in self._entries:
@@ -133,32 +170,48 @@ class _Writer:
 
     def __init__(self, folder: Callable[[], Path]) -> None:
         self._folder = folder
+        self._names: set[str] = set()
+        self._folders: set[str] = set()
         self._streams: dict[str, StagedFile] = {}
         self._paths: dict[str, Path] = {}
         self._private: Path | None = None
 
     @contextmanager
     def open(self, name: str = "data") -> Iterator[BinaryIO]:
-        stream = self._streams[self._checked(name)] = StagedFile(self._folder)
-        with stream:
-            yield cast(BinaryIO, stream)
+        self._claim(name)
+        stream = self._streams[name] = StagedFile(self._folder)
+        try:
+            with stream:
+                yield cast(BinaryIO, stream)
+        except BaseException:
+            # Half a file is none: who catches this can write the file anew.
+            self._names.discard(name)
+            self._streams.pop(name).remove()
+            raise
 
     def write(self, data: bytes, name: str = "data") -> None:
         with self.open(name) as stream:
             stream.write(data)
 
     def path(self, name: str = "data") -> Path:
+        self._claim(name)
         if self._private is None:
             self._private = _made(staging_path(self._folder()))
-        path = self._paths[self._checked(name)] = self._private / str(len(self._paths)) / Path(name).name
+        path = self._paths[name] = self._private / str(len(self._paths)) / name.rpartition("/")[2]
         _made(path.parent)
         return path
 
     def finish(self, objects: Objects) -> tuple[list[FileEntry], list[Change]]:
-        entries, changes = [], []
         for name, path in self._paths.items():
-            self._streams[name] = _staged(path, self._folder, name)
+            if not path.is_file():
+                raise MaterializerError(f"the materializer asked for a path for {name!r} and wrote no file there")
+            self._streams[name] = StagedFile.of(path, self._folder)
+        entries, changes = [], []
         for name, stream in sorted(self._streams.items()):
+            if not stream.closed:
+                raise MaterializerError(f"the materializer opened the file {name!r} and did not close it")
+            if not stream.is_whole:
+                raise StorageError(f"the file {name!r} did not become what was written to it; see what failed before")
             entries.append(FileEntry(name=name, digest=stream.digest, size=stream.size))
             if stream.inline is not None:
                 changes.append(objects.inline(stream.digest, stream.inline))
@@ -168,34 +221,34 @@ class _Writer:
 
     def discard(self) -> None:
         for stream in self._streams.values():
-            stream.close()
-            if stream.path is not None:
-                stream.path.unlink(missing_ok=True)
+            stream.remove()
         if self._private is not None:
             shutil.rmtree(self._private, ignore_errors=True)
 
-    def _checked(self, name: str) -> str:
-        parts = name.split("/")
-        if not all(_PART.fullmatch(part) for part in parts) or {".", ".."} & set(parts):
-            raise MaterializerError(f"{name!r} cannot name a file of an artifact", hint="use a relative POSIX path")
-        if name in self._streams or name in self._paths:
+    def _claim(self, name: str) -> None:
+        parts = _safe(name).split("/")
+        folders = {"/".join(parts[:count]) for count in range(1, len(parts))}
+        if name in self._names:
             raise MaterializerError(f"the artifact already has a file {name!r}")
-        return name
+        if name in self._folders or not folders.isdisjoint(self._names):
+            raise MaterializerError(f"{name!r} cannot be both a file and a folder of the artifact")
+        self._names.add(name)
+        self._folders |= folders
 
 
-def _staged(path: Path, folder: Callable[[], Path], name: str) -> StagedFile:
-    stream = StagedFile(folder)
-    if not path.is_file():
-        stream.close()
-        raise MaterializerError(f"the materializer asked for a path for {name!r} and wrote no file there")
-    if path.stat().st_size <= INLINE_LIMIT:
-        with stream:
-            stream.write(path.read_bytes())
-    else:
-        stream.close()
-        stream._memory = None
-        stream.path, (stream.digest, stream.size) = path, hash_file(path)
-    return stream
+def _safe(name: str) -> str:
+    """Return the name of a file of an artifact, which leads nowhere but into the folder that it is unpacked in."""
+    parts = name.split("/")
+    if (
+        not all(_PART.fullmatch(part) and len(part.encode()) <= _LONGEST_PART for part in parts)
+        or {".", ".."} & set(parts)
+        or PurePath(name).drive
+    ):
+        raise MaterializerError(
+            f"{name!r} cannot name a file of an artifact",
+            hint=f"use a relative POSIX path with parts of at most {_LONGEST_PART} bytes",
+        )
+    return name
 
 
 def _made(folder: Path) -> Path:

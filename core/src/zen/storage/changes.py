@@ -46,7 +46,10 @@ def insert_run(run: RunRecord, plan: Plan, body: str, *, token: str) -> list[Cha
             ),
             expect=1,
         ),
-        *(Change(sql="INSERT INTO run_tag (run, tag) VALUES (?, ?)", parameters=(run.id, tag)) for tag in run.tags),
+        *(
+            Change(sql="INSERT INTO run_tag (run, tag) VALUES (?, ?)", parameters=(run.id, tag))
+            for tag in dict.fromkeys(run.tags)
+        ),
     ]
 
 
@@ -96,15 +99,20 @@ def claim_step(step: StepRunRecord, *, token: str, run_token: str) -> Change:
     )
 
 
-def insert_final_step(step: StepRunRecord) -> list[Change]:
-    """Record a step that never ran (`cached`, `skipped`, `cancelled`); somebody's earlier record of it stays."""
+def insert_final_step(step: StepRunRecord, *, run_token: str) -> list[Change]:
+    """Record a step that never ran (`cached`, `skipped`, `cancelled`), if the run is still ours.
+
+    Somebody's earlier record of the step stays.
+    """
     return [
         Change(
             sql=(
                 "INSERT INTO step_run (id, run, name, attempt, state, started_at, finished_at, token, detail)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, name, attempt) DO NOTHING"
+                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?"
+                f" WHERE EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ? AND state IN {_OPEN})"
+                " ON CONFLICT (run, name, attempt) DO NOTHING"
             ),
-            parameters=_step_values(step, ""),
+            parameters=(*_step_values(step, ""), step.run_id, run_token),
             expect=1,
         ),
         *edges(step),
@@ -185,7 +193,7 @@ def insert_object(digest: str, data: bytes) -> Change:
         sql=(
             "INSERT INTO object (digest, size, data) VALUES (?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET size = excluded.size, data = excluded.data"
-            " WHERE object.data <> excluded.data"
+            " WHERE object.data <> excluded.data OR object.size <> excluded.size"
         ),
         parameters=(digest, len(data), data),
     )
@@ -220,7 +228,9 @@ def metrics(points: Iterable[tuple[int, MetricPoint]]) -> list[Change]:
     """Record metric values with their sequence numbers. Values are written as text: NaN has no other place in SQL."""
     sql = "INSERT INTO metric (step_run, seq, key, value, step, at) VALUES (?, ?, ?, ?, ?, ?)"
     return [
-        Change(sql=sql, parameters=(point.step_run, seq, point.key, repr(point.value), point.step, micros(point.at)))
+        Change(
+            sql=sql, parameters=(point.step_run, seq, point.key, repr(float(point.value)), point.step, micros(point.at))
+        )
         for seq, point in points
     ]
 

@@ -43,7 +43,7 @@ class Database:
         """Return a run by its id, or raise `RunNotFound`."""
         found = self.store.read(f"{_RUN} WHERE id = ?", (run_id,))
         if not found:
-            raise RunNotFound(f"no run {run_id!r}", hint="`zen runs` lists them")
+            raise _no_run(run_id)
         return rows.run(found[0])
 
     def runs(
@@ -83,8 +83,11 @@ class Database:
         return [rows.run(row) for row in self.store.read(f"{_RUN} WHERE state IN ('pending', 'running')")]
 
     def run_token(self, run_id: str) -> str:
-        """Return the fencing token of a run."""
-        return str(self.store.read("SELECT token FROM run WHERE id = ?", (run_id,))[0][0])
+        """Return the fencing token of a run, or raise `RunNotFound`."""
+        found = self.store.read("SELECT token FROM run WHERE id = ?", (run_id,))
+        if not found:
+            raise _no_run(run_id)
+        return str(found[0][0])
 
     def stop_reason(self, run_id: str) -> str:
         """Return why the run was asked to stop, or an empty string."""
@@ -92,9 +95,11 @@ class Database:
         return str(found[0][0]) if found else ""
 
     def plan(self, digest: str) -> Plan:
-        """Return a recorded plan by the digest in its run."""
-        body = self.store.read("SELECT body FROM plan WHERE digest = ?", (digest,))[0][0]
-        return Plan.from_json(json.loads(body))
+        """Return a recorded plan by the digest in its run, or raise `RunNotFound`."""
+        found = self.store.read("SELECT body FROM plan WHERE digest = ?", (digest,))
+        if not found:
+            raise RunNotFound(f"no run has the plan {digest!r}")
+        return Plan.from_json(json.loads(found[0][0]))
 
     # Step runs
 
@@ -112,9 +117,11 @@ class Database:
         return [rows.step_run(row, edges.get(row[0], [])) for row in found]
 
     def step_run(self, step_run_id: str) -> StepRunRecord:
-        """Return a step run by its id."""
-        [row] = self.store.read(f"{_STEP} WHERE id = ?", (step_run_id,))
-        return rows.step_run(row, self._edges(step_run_id))
+        """Return a step run by its id, or raise `RunNotFound`."""
+        found = self.store.read(f"{_STEP} WHERE id = ?", (step_run_id,))
+        if not found:
+            raise RunNotFound(f"no run has the step run {step_run_id!r}")
+        return rows.step_run(found[0], self._edges(step_run_id))
 
     def last_attempt(self, run_id: str, name: str) -> StepRunRecord | None:
         """Return the newest attempt of a step, or None if it has none."""
@@ -226,9 +233,13 @@ class Database:
         return bytes(found[0][0]) if found else None
 
     def object_size(self, digest: str) -> int | None:
-        """Return the size of a small object, or None."""
-        found = self.store.read("SELECT size FROM object WHERE digest = ?", (digest,))
+        """Return how many bytes there are of a small object, or None."""
+        found = self.store.read("SELECT LENGTH(data) FROM object WHERE digest = ?", (digest,))
         return int(found[0][0]) if found else None
+
+
+def _no_run(run_id: str) -> RunNotFound:
+    return RunNotFound(f"no run {run_id!r}", hint="`zen runs` lists them")
 
 
 def _conditions(columns: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:

@@ -7,10 +7,13 @@ digest before anybody sees them.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
+import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import BinaryIO
 
 from zen.errors import ArtifactDamaged, ArtifactNotFound
 from zen.identity import digest_bytes
@@ -18,9 +21,11 @@ from zen.interfaces import ArtifactStore, Change
 from zen.records import FileEntry
 from zen.storage import changes
 from zen.storage.database import Database
-from zen.storage.staging import INLINE_LIMIT, hash_file, staging_path
+from zen.storage.staging import INLINE_LIMIT, explaining_full_disk, staging_path
+from zen.storage.verified import VerifiedFiles
 
 _RECENT_BYTES = 8 * 1024 * 1024
+_CHUNK = 1024 * 1024
 
 
 def key_of(digest: str) -> str:
@@ -30,16 +35,17 @@ def key_of(digest: str) -> str:
 
 
 class Objects:
-    """The objects of one store."""
+    """The objects of one store. Safe for use from several threads."""
 
     def __init__(self, database: Database, store: ArtifactStore, *, cache: Path, durable: bool = True) -> None:
         self._database = database
         self._store = store
         self._cache = cache
         self._durable = durable
+        self._lock = threading.Lock()
         self._recent: OrderedDict[str, bytes] = OrderedDict()
         self._recent_size = 0
-        self._verified: dict[str, tuple[int, int, int]] = {}
+        self._verified = VerifiedFiles()
 
     def staging(self) -> Path:
         """Return the folder for files that will be put."""
@@ -55,8 +61,12 @@ class Objects:
         if len(data) <= INLINE_LIMIT:
             return digest, [self.inline(digest, data)]
         path = staging_path(self.staging())
-        path.write_bytes(data)
-        self.put_file(path, digest)
+        try:
+            with explaining_full_disk(f"an object of {len(data)} bytes"):
+                path.write_bytes(data)
+            self.put_file(path, digest)
+        finally:
+            path.unlink(missing_ok=True)
         return digest, []
 
     def inline(self, digest: str, data: bytes) -> Change:
@@ -67,9 +77,18 @@ class Objects:
     def present(self, entry: FileEntry) -> bool:
         """Say whether an object is there with its recorded size. Its bytes are verified when they are read."""
         if entry.size <= INLINE_LIMIT:
-            return entry.digest in self._recent or self._database.object_size(entry.digest) == entry.size
+            # Not from memory: what was saved here may never have been committed.
+            return self._database.object_size(entry.digest) == entry.size
         info = self._store.stat(key_of(entry.digest))
         return info is not None and info.size == entry.size
+
+    def holds(self, digest: str) -> bool:
+        """Say whether there is an object of that digest, small or large."""
+        return (
+            digest in self._recent
+            or self._database.object_size(digest) is not None
+            or self._store.stat(key_of(digest)) is not None
+        )
 
     def content(self, entry: FileEntry) -> bytes:
         """Return the verified bytes of an object.
@@ -79,8 +98,11 @@ class Objects:
             ArtifactDamaged: When the bytes are not the recorded ones.
         """
         if entry.size > INLINE_LIMIT:
-            return self.path(entry).read_bytes()
-        if (known := self._recent.get(entry.digest)) is not None:
+            with self.open(entry) as file:
+                return file.read()
+        with self._lock:
+            known = self._recent.get(entry.digest)
+        if known is not None:
             return known
         data = self._database.object(entry.digest)
         if data is None:
@@ -90,71 +112,96 @@ class Objects:
         self._remember(entry.digest, data)
         return data
 
-    def path(self, entry: FileEntry) -> Path:
-        """Return a local file with the verified bytes of an object, which nobody may write to."""
+    def open(self, entry: FileEntry) -> BinaryIO:
+        """Return the verified bytes of an object as a stream that the caller closes; fails as `content` does."""
         if entry.size <= INLINE_LIMIT:
-            return self._cached_copy(entry)
+            return io.BytesIO(self.content(entry))
+        return self._opened(self._large(entry), entry)
+
+    def path(self, entry: FileEntry) -> Path:
+        """Return a local file with the verified bytes of an object, which nobody may write to; fails as `content`."""
+        if entry.size <= INLINE_LIMIT:
+            return self._cached(entry)
+        path = self._large(entry)
+        self._opened(path, entry).close()
+        return path
+
+    def copy_to(self, entry: FileEntry, target: Path) -> None:
+        """Write the verified bytes of an object to a file of the caller's; fails as `content` does."""
+        with explaining_full_disk(f"a copy of {entry.name}"), self.open(entry) as source, open(target, "xb") as copy:
+            shutil.copyfileobj(source, copy, _CHUNK)
+
+    def is_copy(self, entry: FileEntry, path: Path) -> bool:
+        """Say whether a file that was copied earlier still holds the bytes of an object."""
+        try:
+            self._opened(path, entry).close()
+        except (ArtifactDamaged, ArtifactNotFound):
+            return False
+        return True
+
+    def _large(self, entry: FileEntry) -> Path:
         if "local_files" not in self._store.capabilities:
-            return self._download(entry)
-        path = self._store.local_path(key_of(entry.digest))
-        self._verify(path, entry)
+            return self._cached(entry)
+        try:
+            return self._store.local_path(key_of(entry.digest))
+        except ArtifactNotFound as error:
+            raise _missing(entry) from error
+
+    def _opened(self, path: Path, entry: FileEntry) -> io.BufferedReader:
+        """Return a file whose bytes were verified through this very descriptor: no other file can take its place."""
+        try:
+            file = open(path, "rb")  # noqa: SIM115  # handed to the caller
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise _missing(entry) from error
+        try:
+            if not self._verified.holds(file, entry):
+                raise _damaged(entry)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _cached(self, entry: FileEntry) -> Path:
+        path = self._cache / key_of(entry.digest)
+        if not self.is_copy(entry, path):
+            self._fetch(entry, path)
         return path
 
-    def _verify(self, path: Path, entry: FileEntry) -> None:
-        info = path.stat()
-        seen = (info.st_ino, info.st_mtime_ns, info.st_size)
-        if self._verified.get(entry.digest) == seen:
-            return
-        if hash_file(path) != (entry.digest, entry.size):
-            raise _damaged(entry)
-        self._verified[entry.digest] = seen
-
-    def _cached_copy(self, entry: FileEntry) -> Path:
-        path = self._cache / key_of(entry.digest)
-        if not path.exists():
-            self._into_cache(path, self.content(entry))
-        self._verify(path, entry)
-        return path
-
-    def _into_cache(self, path: Path, data: bytes) -> None:
+    def _fetch(self, entry: FileEntry, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = staging_path(path.parent)
-        part.write_bytes(data)
-        part.chmod(0o444)
-        os.replace(part, path)
+        try:
+            with explaining_full_disk(f"a copy of {entry.name}"), open(part, "xb") as target:
+                if entry.size <= INLINE_LIMIT:
+                    target.write(self.content(entry))
+                else:
+                    self._download(entry, target)
+            part.chmod(0o444)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
 
-    def _download(self, entry: FileEntry) -> Path:
-        path = self._cache / key_of(entry.digest)
-        if path.exists() and hash_file(path) == (entry.digest, entry.size):
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = staging_path(path.parent)
+    def _download(self, entry: FileEntry, target: BinaryIO) -> None:
         hasher = hashlib.sha256()
-        with self._store.read(key_of(entry.digest)) as source, open(part, "wb") as target:
-            while chunk := source.read(1024 * 1024):
+        try:
+            source = self._store.read(key_of(entry.digest))
+        except ArtifactNotFound as error:
+            raise _missing(entry) from error
+        with source:
+            while chunk := source.read(_CHUNK):
                 hasher.update(chunk)
                 target.write(chunk)
         if "sha256:" + hasher.hexdigest() != entry.digest:
-            part.unlink()
             raise _damaged(entry)
-        part.chmod(0o444)
-        os.replace(part, path)
-        return path
 
     def _remember(self, digest: str, data: bytes) -> None:
-        if digest in self._recent:
-            return
-        self._recent[digest] = data
-        self._recent_size += len(data)
-        while self._recent_size > _RECENT_BYTES:
-            self._recent_size -= len(self._recent.popitem(last=False)[1])
-
-    def copy_to(self, entry: FileEntry, target: Path) -> None:
-        """Write the verified bytes of an object to a file of the caller's."""
-        if entry.size <= INLINE_LIMIT:
-            target.write_bytes(self.content(entry))
-        else:
-            shutil.copyfile(self.path(entry), target)
+        with self._lock:
+            if digest in self._recent:
+                return
+            self._recent[digest] = data
+            self._recent_size += len(data)
+            while self._recent_size > _RECENT_BYTES:
+                self._recent_size -= len(self._recent.popitem(last=False)[1])
 
 
 def _missing(entry: FileEntry) -> ArtifactNotFound:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zen.identity import dumps
 from zen.interfaces import Row
-from zen.records import ArtifactRecord, Manifest, RunRecord, StepRunRecord, from_json, to_json
+from zen.records import ArtifactRecord, RunRecord, StepRunRecord, from_json, to_json
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -97,26 +97,22 @@ def step_run(row: Row, edges: list[Row]) -> StepRunRecord:
 
 def artifact(row: Row) -> ArtifactRecord:
     """Return the artifact of a row of `ARTIFACT_COLUMNS`."""
-    return ArtifactRecord(
-        id=row[0],
-        name=row[1],
-        version=row[2],
-        digest=row[3],
-        manifest=from_json(Manifest, json.loads(row[5])),
-        materializer=row[6],
-        run_id=row[7],
-        step_run=row[8],
-        output=row[9],
-        created_at=time(row[10]),
-        **_detail_fields(row[11]),
+    return from_json(
+        ArtifactRecord,
+        {
+            "id": row[0],
+            "name": row[1],
+            "version": row[2],
+            "digest": row[3],
+            "manifest": json.loads(row[5]),
+            "materializer": row[6],
+            "run_id": row[7],
+            "step_run": row[8],
+            "output": row[9],
+            **_times(created_at=row[10]),
+            **json.loads(row[11]),
+        },
     )
-
-
-def _detail_fields(text: str) -> dict[str, Any]:
-    data = json.loads(text)
-    if "tags" in data:
-        data["tags"] = tuple(data["tags"])
-    return data  # type: ignore[no-any-return]  # JSON of our own making
 
 
 def _times(**columns: int | None) -> dict[str, str]:

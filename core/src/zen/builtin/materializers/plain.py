@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import json
-import pathlib
 import reprlib
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -16,9 +12,7 @@ from zen.identity import from_plain, to_plain
 from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
 
 MOST_LEVELS = 100
-_SCALARS = frozenset({type(None), bool, int, float, str})
-_LEAVES = frozenset({bytes, dt.date, dt.timedelta, decimal.Decimal, uuid.UUID, pathlib.PosixPath, pathlib.WindowsPath})
-_TIMES = frozenset({dt.datetime, dt.time})
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _SEQUENCES = frozenset({list, tuple})
 _SETS = frozenset({set, frozenset})
 
@@ -46,7 +40,7 @@ class PlainMaterializer(Materializer):
         data = decode_json(reader.read())
         try:
             return from_plain(data)
-        except (ValueError, TypeError, ArithmeticError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise MaterializerError(f"the stored JSON is not plain data: {error}") from error
 
     def describe(self, value: Any) -> Mapping[str, Any]:
@@ -78,6 +72,9 @@ class BytesMaterializer(Materializer):
         return {"length": len(value)}
 
 
+_ADVICE = "return it as an output of its own, so that the materializer of its type saves it; or make it plain data"
+
+
 def type_name(cls: type) -> str:
     """Return the name of a class for people and records: `module.qualname`, built-in types without module."""
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
@@ -94,21 +91,14 @@ def plain_form(value: Any) -> Any:
     except _Refused as refusal:
         place = "the value" + "".join(reversed(refusal.place))
         raise MaterializerError(
-            f"{place} {refusal.reason}", hint=refusal.hint, place=place, type=type_name(refusal.kind)
+            f"{place} cannot be kept as JSON: {refusal.reason}", hint=_ADVICE, place=place, type=type_name(refusal.kind)
         ) from None
     return to_plain(value)
 
 
 def encode_json(data: Any) -> bytes:
-    """Return JSON data as compact UTF-8 text.
-
-    Keys keep their order. Lone surrogates are kept as they are: as escapes, two of them would read as one
-    character.
-    """
-    try:
-        text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError as error:  # an integer beyond sys.get_int_max_str_digits()
-        raise MaterializerError(f"the value cannot be written as JSON: {error}") from error
+    """Return JSON data as compact UTF-8 text; keys keep their order, and a lone surrogate is kept as it is."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -127,19 +117,17 @@ def decode_json(data: bytes) -> Any:
 class _Refused(Exception):
     """A part that is not plain; the place is put together while the checks return."""
 
-    def __init__(self, kind: type, reason: str, hint: str) -> None:
-        self.kind, self.reason, self.hint = kind, reason, hint
+    def __init__(self, kind: type, reason: str) -> None:
+        self.kind, self.reason = kind, reason
         self.place: list[str] = []
 
 
 def _check(value: Any, levels: int) -> None:
-    """Refuse what `to_plain` would refuse without a place, or would keep with a loss."""
+    """Refuse what `to_plain` would refuse without a place, or would take apart without an end."""
     kind = type(value)
-    if kind in _SCALARS or kind in _LEAVES:
+    if kind in _SCALARS:
         return
-    if kind in _TIMES:
-        _check_time(value)
-    elif kind in _SEQUENCES:
+    if kind in _SEQUENCES:
         _check_items(value, levels)
     elif kind in _SETS:
         _check_items(value, levels, place="{%s}")
@@ -147,33 +135,20 @@ def _check(value: Any, levels: int) -> None:
         _check_items(value, levels, place=".keys()[%s]")
         _check_items(value.values(), levels, names=value)
     else:
-        raise _Refused(
-            kind,
-            f"is a {type_name(kind)}, which is not plain data",
-            "return it as an output of its own, so that the materializer of its type saves it; or make it plain data",
-        )
+        try:
+            to_plain(value)
+        except TypeError as error:
+            raise _Refused(kind, str(error)) from None
 
 
 def _check_items(items: Any, levels: int, *, place: str = "[%s]", names: Iterable[Any] | None = None) -> None:
     if _SCALARS.issuperset(map(type, items)):  # the common case, at the speed of C
         return
     if not levels:
-        reason = f"is nested deeper than {MOST_LEVELS} levels, or contains itself"
-        raise _Refused(type(items), reason, "flatten it, or save it as several outputs")
+        raise _Refused(type(items), f"it is nested deeper than {MOST_LEVELS} levels, or contains itself")
     for name, item in zip(range(len(items)) if names is None else names, items, strict=True):
         try:
             _check(item, levels - 1)
         except _Refused as refusal:
             refusal.place.append(place % (reprlib.repr(name) if type(name) in _SCALARS else "…"))
             raise
-
-
-def _check_time(value: dt.datetime | dt.time) -> None:
-    """Refuse a zone with rules, and the second 2:30 of a night: ISO text keeps neither."""
-    if value.fold:
-        what = "is in the repeated hour of a clock change (fold=1)"
-    elif value.tzinfo is not None and type(value.tzinfo) is not dt.timezone:
-        what = f"has the time zone {value.tzinfo}"
-    else:
-        return
-    raise _Refused(type(value), f"{what}, which JSON cannot keep", "convert it with .astimezone(datetime.timezone.utc)")

@@ -1,0 +1,7 @@
+"""`python -m zen`: the command line."""
+
+import sys
+
+from zen.cli.main import main
+
+sys.exit(main())

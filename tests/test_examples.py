@@ -1,0 +1,94 @@
+"""The examples and the demo, run as their readers run them, and read back through the tools' own clients."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+MLFLOW = """
+import json, sys
+from mlflow import MlflowClient
+client = MlflowClient(sys.argv[1])
+run = client.get_run(sys.argv[2])
+steps = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+print(json.dumps({
+    "status": run.info.status, "tags": run.data.tags, "params": run.data.params,
+    "steps": {s.data.tags["zen.step"]: {"params": s.data.params, "metrics": s.data.metrics, "status": s.info.status}
+              for s in steps},
+}))
+"""
+
+
+@pytest.fixture
+def wine(root, tmp_path):
+    """Return a copy of the wine example."""
+    folder = tmp_path / "wine"
+    shutil.copytree(root / "examples" / "wine", folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
+    return folder
+
+
+def shown(zen, ref, cwd):
+    return json.loads(zen("show", ref, "--json", cwd=cwd).stdout)
+
+
+def in_mlflow(run, reference, cwd):
+    done = run(sys.executable, "-c", MLFLOW, reference["tracking_uri"], reference["run_id"], cwd=cwd)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_one_file_runs_unchanged_on_two_stacks_and_inference_uses_its_model(wine, zen, run):
+    zen("run", "training.py", "--stack", "local", cwd=wine)
+    local = shown(zen, "last", wine)
+    zen("run", "training.py", "--stack", "tracked", "--no-cache", cwd=wine)
+    tracked = shown(zen, "last", wine)
+    assert tracked["metrics"] == local["metrics"]
+    assert {step["name"] for step in tracked["steps"]} == {"load", "train", "train_2", "train_3", "choose"}
+
+    seen = in_mlflow(run, tracked["trackers"]["mlflow"], wine)
+    assert seen["status"] == "FINISHED"
+    assert seen["tags"]["zen.run_id"] == tracked["id"]
+    assert seen["params"]["trees"] == "40"
+    assert seen["steps"]["train_2"]["params"] == {"depth": "2", "trees": "40"}
+    assert seen["steps"]["choose"]["metrics"]["accuracy"] == tracked["metrics"]["accuracy"]
+
+    zen("run", "inference.py:inference", "--rows", "12", cwd=wine)
+    inference = shown(zen, "last", wine)
+    [predict] = [step for step in inference["steps"] if step["name"] == "predict"]
+    assert any(item["name"] == "wine_model" for item in predict["inputs"]["model"])
+    artifact = json.loads(zen("artifact", "show", "wine_predictions", "--json", cwd=wine).stdout)
+    assert artifact["metadata"] == {"kind": "file"} or artifact["name"] == "wine_predictions"
+
+
+def test_the_demo_shows_the_run_its_metrics_and_its_artifacts(zen, run, tmp_path):
+    done = zen("demo", cwd=tmp_path)
+    for word in ("completed", "accuracy", "roc_auc", "tumor_classifier", "regularization", "mlflow ui"):
+        assert word in done.stdout, done.stdout
+    details = shown(zen, "last", tmp_path / "zen-demo")
+    assert details["metrics"]["accuracy"] > 0.95
+    seen = in_mlflow(run, details["trackers"]["mlflow"], tmp_path / "zen-demo")
+    assert seen["steps"]["evaluate"]["metrics"]["accuracy"] == details["metrics"]["accuracy"]
+    assert seen["steps"]["train"]["params"] == {"regularization": "1.0"}
+
+    again = zen("demo", cwd=tmp_path)
+    assert "cached" in again.stdout
+
+
+def test_the_demo_without_its_plugins_says_what_to_install(tmp_path, environment):
+    hidden = "zen-plugin-mlflow,zen-plugin-pandas,zen-plugin-sklearn"
+    code = f"""
+import sys, zen.registry.scanning as scanning
+found = scanning.scan()
+import zen.registry, dataclasses
+kept = tuple(entry for entry in found.entries if entry.distribution not in {hidden.split(",")!r})
+zen.registry.scan = lambda paths=None: dataclasses.replace(found, entries=kept)
+from zen.cli.main import main
+sys.exit(main(["demo"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "pip install zen-plugin-mlflow zen-plugin-pandas zen-plugin-sklearn" in done.stderr
+    assert not (tmp_path / "zen-demo").exists()
