@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zen.authoring import Pipeline, PipelineOptions, Retries, Step, StepOptions, pipeline, step
-    from zen.authoring.within import load_artifact, log_metadata, log_metrics, log_params, save_artifact
+    from zen.authoring.within import alert, load_artifact, log_metadata, log_metrics, log_params, save_artifact
     from zen.client import ArtifactView, Client, RunView, StepView
     from zen.engine import ArtifactConfig, StepContext, get_step_context
     from zen.errors import RunFailed, ZenError
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "zen.authoring": ("Pipeline", "PipelineOptions", "Retries", "Step", "StepOptions", "pipeline", "step"),
-    "zen.authoring.within": ("load_artifact", "log_metadata", "log_metrics", "log_params", "save_artifact"),
+    "zen.authoring.within": ("alert", "load_artifact", "log_metadata", "log_metrics", "log_params", "save_artifact"),
     "zen.client": ("ArtifactView", "Client", "RunView", "StepView"),
     "zen.engine": ("ArtifactConfig", "StepContext", "get_step_context"),
     "zen.errors": ("RunFailed", "ZenError"),
@@ -45,6 +45,7 @@ __all__ = [
     "StepOptions",
     "StepView",
     "ZenError",
+    "alert",
     "get_step_context",
     "load_artifact",
     "log_metadata",

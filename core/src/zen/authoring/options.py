@@ -142,9 +142,10 @@ def _check(options: Any, what: str) -> None:
         )
     if isinstance(options.tags, str) or not all(isinstance(tag, str) and tag for tag in options.tags):
         raise UsageError(f"the tags of {what} are {options.tags!r}", hint='give a list of texts: tags=["gpu"]')
-    for hook in (*as_tuple(options.on_success), *as_tuple(options.on_failure)):
-        if not callable(hook):
-            raise UsageError(f"{hook!r} cannot be a hook of {what}", hint="give a function")
+    for given in (options.on_success, options.on_failure):
+        for hook in given if isinstance(given, list | tuple) else (given,):
+            if not callable(hook):
+                raise UsageError(f"{hook!r} cannot be a hook of {what}", hint="give a function")
     if isinstance(options, StepOptions):
         _check_step(options, what)
     elif options.execution_mode not in (None, *MODES):

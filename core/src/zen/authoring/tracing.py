@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zen.authoring.definitions import StepDefinition, trace
 from zen.authoring.handles import OutputHandle, StepHandle
-from zen.authoring.options import NAME, PipelineOptions, StepOptions, as_tuple, names
+from zen.authoring.options import NAME, PipelineOptions, StepOptions, as_tuple, changed, names
 from zen.client import ArtifactView
 from zen.engine import Signature, connects, fits, name_of, new_id, plain_type
 from zen.errors import ArgumentTypeError, DuplicateStepName, TracingError, UnknownStep, UsageError, listing, nearest
@@ -67,7 +67,8 @@ class Trace:
         settings = self.config.step(full, base)
         self._configured.update((full, base))
         arguments = self._arguments(step, full, given, settings.get("parameters", {}))
-        options = replace(options, **{key: value for key, value in settings.items() if key != "parameters"})
+        said = {key: value for key, value in settings.items() if key != "parameters"}
+        options = changed(options, said, f"step {full!r} in the run configuration") if said else options
         self.steps[full] = StepSpec(
             name=full,
             code=self.code(step.function),

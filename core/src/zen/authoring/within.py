@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from zen.client import ArtifactView, Client
-from zen.engine import current_context, get_step_context, new_id
+from zen.engine import current_context, get_step_context, new_id, send
 from zen.errors import MaterializerError
-from zen.records import ArtifactRecord
+from zen.records import Alert, AlertLevel, ArtifactRecord
 from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
 from zen.storage import changes
@@ -55,6 +56,26 @@ def log_metadata(metadata: Mapping[str, Any], *, artifact: str | None = None, ru
         UsageError: Outside a step.
     """
     get_step_context().log_metadata(metadata, artifact=artifact, run=run)
+
+
+def alert(title: str, text: str = "", *, level: AlertLevel = "info", **facts: str) -> None:
+    """Tell people something, through every alerter of the stack; on the terminal where it has none.
+
+    An alerter that fails is reported with the run, and fails nothing.
+
+    Args:
+        title: One line.
+        text: More, as plain text.
+        level: `info`, `warning` or `error`.
+        facts: More, by name. Inside a step the run, the pipeline, the stack and the step are added.
+    """
+    message = Alert(title=title, text=text, level=level, facts=facts)
+    context = current_context()
+    if context is not None:
+        context.alert(message)
+        return
+    for problem in send(Client().open_stack, message):
+        warnings.warn(problem, stacklevel=2)
 
 
 def save_artifact(value: Any, name: str) -> ArtifactView:

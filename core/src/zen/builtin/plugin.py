@@ -37,4 +37,10 @@ def zen_flavors() -> list[Flavor]:
             config="zen.builtin.secret_files:LocalSecretsConfig",
             implementation="zen.builtin.secret_files:LocalSecretStore",
         ),
+        Flavor(
+            kind="alerter",
+            name="console",
+            summary="Write alerts to the terminal",
+            implementation="zen.builtin.console:ConsoleAlerter",
+        ),
     ]

@@ -1,5 +1,6 @@
 """The life of a run: launch, execute one step, decide about the cache, commit; and the context of a step."""
 
+from zen.engine.alerts import send
 from zen.engine.annotations import annotations_of, connects, fits, name_of, plain_type
 from zen.engine.context import StepContext, current_context, find_artifact, get_step_context
 from zen.engine.failures import without_our_frames
@@ -30,6 +31,7 @@ __all__ = [
     "new_id",
     "plain_type",
     "reap",
+    "send",
     "signature_of",
     "use_progress",
     "without_our_frames",

@@ -94,7 +94,7 @@ class Attempt:
                 self._run_hooks(error)
                 deactivate(token)
                 trackers.close(error)
-                self._warnings += trackers.warnings.values()
+                self._warnings += [*trackers.warnings.values(), *self._context.warnings]
             return outputs
 
     # Outputs

@@ -8,11 +8,14 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zen.engine.alerts import send
 from zen.errors import ArgumentTypeError, ArtifactNotFound, UsageError, listing, nearest
 from zen.identity import to_plain
-from zen.records import ArtifactRecord, MetricPoint, RunRecord, StepRunRecord
+from zen.interfaces import FeatureStore
+from zen.records import Alert, ArtifactRecord, MetricPoint, RunRecord, StepRunRecord
 
 if TYPE_CHECKING:
     from zen.engine.tracking import StepTrackers
@@ -57,6 +60,7 @@ class StepContext:
         self.facts: dict[tuple[str, str], Any] = {}
         self.saved: list[ArtifactRecord] = []
         self.loaded: list[tuple[str, str]] = []
+        self.warnings: list[str] = []
 
     @property
     def run_name(self) -> str:
@@ -88,6 +92,24 @@ class StepContext:
                 hint=nearest(name, known),
             )
         return self.trackers.native(name) if self.trackers else None
+
+    @property
+    def feature_store(self) -> FeatureStore:
+        """The feature store of the stack.
+
+        Raises:
+            UsageError: When the stack has none.
+        """
+        if not self._stack.spec.of(FeatureStore.kind):
+            raise UsageError(
+                f"stack {self._stack.spec.name!r} has no feature store", hint="add `feature_store:` to it in zen.yaml"
+            )
+        return self._stack.one(FeatureStore)  # type: ignore[type-abstract]  # mypy wants a concrete class
+
+    def alert(self, alert: Alert) -> None:
+        """Send an alert to every alerter of the stack; see `zen.alert`."""
+        facts = {"run": self.run.id, "pipeline": self.run.pipeline, "stack": self.run.stack, "step": self.step_name}
+        self.warnings += send(self._stack, replace(alert, facts={**facts, **alert.facts}))
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters of this step; see `zen.log_params`."""

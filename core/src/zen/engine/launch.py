@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from zen.engine.alerts import run_ended
 from zen.engine.attempt import call_hook
 from zen.engine.failures import error_record
 from zen.engine.ids import new_id
@@ -23,7 +24,7 @@ from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import forget_lock, owner, reap, run_lock
 from zen.engine.session import Session, Ticket, failed
 from zen.engine.tracking import RunTrackers
-from zen.errors import RunError, ZenError
+from zen.errors import RunError, UsageError, ZenError, listing, nearest
 from zen.identity import digest, dumps
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, ErrorRecord, Plan, RunRecord, RunState, StepRunRecord
@@ -111,6 +112,14 @@ def _check(plan: Plan, stack: OpenStack) -> None:
         stack.registry.component_class(stack.registry.flavor(spec.kind, flavor))
     for name in plan.secrets:
         stack.get(name)
+    operators = [spec.name for spec in plan.stack.of("step_operator")]
+    for step in plan.steps:
+        if step.operator and step.operator not in operators:
+            raise UsageError(
+                f"step {step.name!r} asks for the step operator {step.operator!r}, and stack {plan.stack.name!r}"
+                f" has: {listing(operators)}",
+                hint=nearest(step.operator, operators) or "add it to the stack in zen.yaml",
+            )
 
 
 def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, list[Change]]:
@@ -290,6 +299,7 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     trackers.warnings.clear()
     trackers.finish(run)
     warnings += trackers.warnings
+    warnings += run_ended(session.stack, run)
     run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *warnings))))
     session.write([changes.update_run(run, token=token)], durable=True)
     session.run = run

@@ -6,36 +6,19 @@ import datetime as dt
 import json
 import os
 import platform
-import sys
-import threading
 import time
 from dataclasses import replace
 from typing import Any
 
 from zen.engine import caching
-from zen.engine.attempt import Attempt, call_hook
-from zen.engine.capture import Captured
-from zen.engine.failures import error_record
 from zen.engine.ids import new_id
+from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
-from zen.engine.workers import WorkerPool
-from zen.errors import (
-    RunCancelled,
-    StepTimeout,
-    UnknownStep,
-    UsageError,
-    WorkerDied,
-    WriteConflict,
-    ZenError,
-    listing,
-    nearest,
-)
+from zen.errors import UnknownStep, WriteConflict, listing, nearest
 from zen.interfaces import Command
-from zen.records import CacheDecision, ErrorRecord, StepRunRecord, StepSpec, StepState, to_json
-from zen.records.states import CANCELLED, FAILED
+from zen.records import CacheDecision, StepRunRecord, StepSpec
 from zen.storage import changes
 
-TICKET = "ZEN_TICKET"
 _POLL = 0.05
 
 
@@ -44,7 +27,7 @@ class StepLauncher:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._workers = WorkerPool(session.ticket)
+        self._places = Places(session)
 
     @property
     def run_id(self) -> str:
@@ -82,15 +65,11 @@ class StepLauncher:
         """Return how to execute a step in another process."""
         self._step(name)
         self._session.share()
-        return Command(
-            argv=(sys.executable, "-m", "zen.engine.launcher", name),
-            env={TICKET: json.dumps(self._session.ticket.to_json())},
-            cwd=os.getcwd(),
-        )
+        return Command(argv=program(name), env={TICKET: json.dumps(self._session.ticket.to_json())}, cwd=os.getcwd())
 
     def close(self) -> None:
         """End the worker processes."""
-        self._workers.close()
+        self._places.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._session.share()
@@ -170,8 +149,7 @@ class StepLauncher:
 
     def _attempt(self, step: StepSpec, attempt: int, decision: CacheDecision, *, last: bool) -> StepRunRecord:
         session = self._session
-        here = self._runs_here(step)
-        if not here:
+        if not self._places.is_here(step):
             session.share()
         token = new_id()
         worker = {"host": platform.node(), "pid": os.getpid()}
@@ -180,70 +158,8 @@ class StepLauncher:
         session.write([claim], durable=False)
         session.tell("step_started", record)
         with session.working():
-            if here:
-                done = self._here(step, record, token, last=last)
-            else:
-                done = self._in_worker(step, record, token, last=last)
+            done = self._places.run(step, record, token, last=last)
         session.know(done)
-        return done
-
-    def _here(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
-        done = Attempt(self._session, step, record, token, last=last).run()
-        if done.state == "cancelled":
-            self._session.interrupted = True
-            self._session.stop("the run was interrupted", end_running=True)
-        return done
-
-    def _runs_here(self, step: StepSpec) -> bool:
-        session = self._session
-        apart = step.timeout is not None or step.isolate
-        if not session.importable(step):
-            if apart:
-                raise UsageError(
-                    f"step {step.name!r} asks for a process of its own, and no other process can load"
-                    f" {step.code.qualname!r}",
-                    hint="move the step to the top level of a file, or drop its timeout and isolate",
-                )
-            return True
-        return not apart and threading.current_thread() is threading.main_thread()
-
-    def _in_worker(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
-        captured = Captured()
-        try:
-            return self._workers.use(
-                lambda worker: worker.run(
-                    step.name,
-                    record,
-                    token,
-                    last=last,
-                    timeout=step.timeout,
-                    ending=self._session.ending,
-                    captured=captured,
-                )
-            )
-        except (RunCancelled, WorkerDied, StepTimeout) as error:
-            cancelled = isinstance(error, RunCancelled)
-            hooks = step.hooks.on_failure if last and not cancelled else ()
-            warnings = [text for ref in hooks for text in call_hook(str(ref), self._session.code, ref, error)]
-            state: StepState = CANCELLED if cancelled else FAILED
-            return self._ended(replace(record, state=state, warnings=tuple(warnings)), token, error, captured)
-
-    def _ended(self, record: StepRunRecord, token: str, error: ZenError, captured: Captured) -> StepRunRecord:
-        """Record the end of an attempt whose process cannot do it itself any more."""
-        session = self._session
-        what: ErrorRecord = error_record(error)
-        told = error.facts.get("told", "")
-        done = replace(
-            record, finished_at=dt.datetime.now(dt.UTC), error=replace(what, traceback=told) if told else what
-        )
-        batch = [changes.finish_step(done, token=token, run_token=session.ticket.token)]
-        batch += changes.replace_logs(record.id, captured.take(end=True))
-        try:
-            session.write(batch, durable=True)
-        except WriteConflict:  # it committed before it ended
-            return session.stack.database.step_run(record.id)
-        session.exceptions.setdefault(record.name, error)
-        session.observe("zen_step_finished", run=session.run, step_run=done)
         return done
 
     def _abandoned(self, record: StepRunRecord) -> bool:
@@ -272,6 +188,8 @@ def _ended(state: str) -> str:
 def _is_alive(pid: int) -> bool:
     if pid == os.getpid():
         return True
+    if os.name == "nt":  # signal 0 is Ctrl-C there
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -279,16 +197,3 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def main() -> None:
-    """Execute one step, named by the first argument, of the run whose ticket the environment holds."""
-    launcher = join(json.loads(os.environ.pop(TICKET)))
-    record = launcher.execute(sys.argv[1])
-    launcher.close()
-    print(json.dumps(to_json(record)))
-    sys.exit(1 if failed(record) else 0)
-
-
-if __name__ == "__main__":
-    main()

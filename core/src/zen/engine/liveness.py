@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zen.engine.alerts import run_ended
 from zen.engine.ids import new_id
 from zen.errors import WriteConflict
 from zen.records import RunRecord
@@ -39,6 +41,7 @@ def reap(stack: OpenStack) -> list[RunRecord]:
         try:
             stack.database.write(changes.lose_run(run.id, at=dt.datetime.now(dt.UTC), token=new_id()))
             lost.append(run)
+            run_ended(stack, replace(run, state="lost"))
         except WriteConflict:  # it ended, or somebody else was faster
             pass
         finally:

@@ -77,7 +77,7 @@ class Worker:
                 raise self._died(step)
             if "output" in message:
                 captured.add(*message["output"])
-                _show(*message["output"])
+                show(*message["output"])
             elif "record" in message:
                 return from_json(StepRunRecord, message["record"])
             elif "started" in message and timeout is not None:
@@ -192,7 +192,8 @@ def _without_our_frames(told: str) -> str:
     return "\n".join([head.partition("\n")[0].strip(), *lines])
 
 
-def _show(stream: str, text: str) -> None:
+def show(stream: str, text: str) -> None:
+    """Write what a process elsewhere printed."""
     target = sys.stdout if stream == "stdout" else sys.stderr
     with contextlib.suppress(ValueError, OSError):  # a closed terminal fails no step
         target.write(text)

@@ -24,7 +24,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from zen.identity.zones import zone, zone_key
+from zen.identity.zones import zone, zone_form
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
@@ -102,19 +102,20 @@ def _is_key(key: Any) -> bool:
 
 
 def _time_to_plain(value: dt.datetime | dt.time) -> Any:
-    text, key = value.isoformat(), zone_key(value.tzinfo)
-    if key:
-        return [value.replace(tzinfo=None).isoformat(), value.fold, key]
-    return [text, value.fold] if value.fold else text
+    """Return ISO text, or a list with what ISO text cannot say: the fold, and a zone by its name or its offset."""
+    place = zone_form(value.tzinfo)
+    if place is None:
+        return [value.isoformat(), value.fold] if value.fold else value.isoformat()
+    return [value.replace(tzinfo=None).isoformat(), value.fold, place]
 
 
 def _time(read: Callable[[str], Any]) -> Callable[[Any], Any]:
     def decode(body: Any) -> Any:
         if type(body) is str:
             return read(body)
-        text, fold, *key = body
+        text, fold, *place = body
         value = read(text).replace(fold=fold)
-        return value.replace(tzinfo=zone(key[0])) if key else value
+        return value.replace(tzinfo=zone(place[0])) if place else value
 
     return decode
 

@@ -14,6 +14,8 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from zen.identity import from_plain, to_plain
+
 R = TypeVar("R")
 
 
@@ -28,6 +30,8 @@ def to_json(value: Any) -> Any:
     kind = type(value)
     if kind in _SCALARS:
         return value
+    if kind is float:
+        return to_plain(value)  # JSON has no NaN and no infinities
     if kind is tuple or kind is list:
         return [to_json(item) for item in value]
     if kind is dict:
@@ -52,7 +56,7 @@ def from_json(cls: type[R], data: Any) -> R:
     return cls(**{name: decoders[name](item) for name, item in data.items() if name in decoders})
 
 
-_SCALARS = frozenset({type(None), bool, int, float, str})
+_SCALARS = frozenset({type(None), bool, int, str})
 _REQUIRED = object()
 
 
@@ -83,6 +87,8 @@ def _decoder(hint: Any) -> Callable[[Any], Any]:
         return functools.partial(from_json, hint)
     if hint is dt.datetime:
         return dt.datetime.fromisoformat
+    if hint is float:
+        return from_plain
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType or origin is typing.Union:
         inner = [argument for argument in arguments if argument is not type(None)]

@@ -17,7 +17,11 @@ from zen.stacks.names import RULE, advice, is_name, reason, shown
 
 KINDS: tuple[str, ...] = typing.get_args(Kind)
 MANY = frozenset({"experiment_tracker", "data_validator", "step_operator", "alerter"})
-SETTINGS: Mapping[str, tuple[str, ...]] = {"durability": ("full", "relaxed"), "pickle": ("allow", "forbid")}
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "durability": ("full", "relaxed"),
+    "pickle": ("allow", "forbid"),
+    "alert_on": ("failures", "ends", "never"),
+}
 LOCAL = "local"
 """The stack that is always there; unless the file defines it, it is empty: all embedded defaults."""
 
