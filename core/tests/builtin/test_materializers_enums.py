@@ -51,7 +51,7 @@ MEMBERS = [
 ]
 
 
-@pytest.mark.parametrize("value", MEMBERS, ids=repr)
+@pytest.mark.parametrize("value", MEMBERS, ids=str)
 def test_members_come_back(value):
     loaded = round_trip(EnumMaterializer(), value)
     assert loaded == value

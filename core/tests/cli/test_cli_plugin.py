@@ -84,7 +84,7 @@ def test_plugin_list_shows_what_is_disabled(zen, project: Path) -> None:
 @pytest.mark.usefixtures("acme")
 def test_flavor_list_is_json_although_a_plugin_prints(zen) -> None:
     result = zen("flavor", "list", "alerter", "--json")
-    assert [flavor["name"] for flavor in result.json] == ["acme"]
+    assert [flavor["name"] for flavor in result.json] == ["acme", "console"]
 
 
 @pytest.mark.usefixtures("acme")

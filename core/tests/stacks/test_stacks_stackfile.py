@@ -87,7 +87,7 @@ def test_an_empty_stack_is_all_defaults() -> None:
         ("stacks: {a: {alerter: [x, x]}}", "1:27: stacks.a.alerter: two components are named 'x'"),
         ("stacks: {a: {alerter: os.system}}", "1:23: stacks.a.alerter: 'os.system' is no flavor"),
         ("stacks: {a: {settings: {durability: ful}}}", "expected 'full' or 'relaxed', found the text 'ful'"),
-        ("stacks: {a: {settings: {durable: full}}}", "unknown key 'durable'; known: durability, pickle"),
+        ("stacks: {a: {settings: {durable: full}}}", "unknown key 'durable'; known: alert_on, durability, pickle"),
         ("stacks: {a: {extends: [b]}}", "1:23: stacks.a.extends: expected the name of a stack, found a list"),
         ("stacks: {a: {extends: locla}}", "no stack 'locla'; there is: a, local\n    did you mean 'local'?"),
         ("default_stack: prd\nstacks: {prod: {}}", "1:16: default_stack: no stack 'prd'"),

@@ -164,7 +164,10 @@ class Attempt:
             found = self._session.stack.database.last_attempt(record.run_id, record.name)
             return found or record
         self._session.know(record, self._artifacts if error is None else ())
-        self._session.observe("zen_step_finished", run=self._session.run, step_run=record)
+        said = self._session.observe("zen_step_finished", run=self._session.run, step_run=record)
+        if said:  # the step is recorded; its observers' warnings are recorded with the run
+            record = replace(record, warnings=(*record.warnings, *said))
+            self._session.know(record)
         return record
 
     def _final_record(self, outputs: dict[str, str], error: BaseException | None) -> StepRunRecord:

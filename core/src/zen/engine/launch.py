@@ -110,8 +110,10 @@ def _check(plan: Plan, stack: OpenStack) -> None:
     for spec in plan.stack.components:
         flavor = f"{spec.flavor}@{spec.distribution}" if spec.distribution else spec.flavor
         stack.registry.component_class(stack.registry.flavor(spec.kind, flavor))
+    plan.check()
     for name in plan.secrets:
-        stack.get(name)
+        if len(stack.get(name)) < 2:
+            stack.log.warning("the secret %r is empty or a single character; is that meant?", name)
     operators = [spec.name for spec in plan.stack.of("step_operator")]
     for step in plan.steps:
         if step.operator and step.operator not in operators:
@@ -303,7 +305,10 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *warnings))))
     session.write([changes.update_run(run, token=token)], durable=True)
     session.run = run
-    session.observe("zen_run_finished", run=run)
+    said = session.observe("zen_run_finished", run=run)
+    if said:
+        run = session.run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *said))))
+        session.write([changes.amend_run(run, token=token)], durable=False)
     session.tell("run_finished", run)
     return Finished(run=run, exception=exception)
 

@@ -129,8 +129,8 @@ class Places:
         except WriteConflict:  # it committed before it ended
             return session.stack.database.step_run(record.id)
         session.exceptions.setdefault(record.name, error)
-        session.observe("zen_step_finished", run=session.run, step_run=done)
-        return done
+        said = session.observe("zen_step_finished", run=session.run, step_run=done)
+        return replace(done, warnings=(*done.warnings, *said)) if said else done
 
 
 class Job:

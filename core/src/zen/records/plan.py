@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import field
 from typing import Any, Literal
 
-from zen.errors import UnknownStep, UsageError, listing, nearest
+from zen.errors import CyclicPlan, DuplicateStepName, UnknownStep, UsageError, listing, nearest
 from zen.identity import digest
 from zen.records.codec import from_json, record, to_json
 from zen.records.states import COMPLETED
@@ -205,6 +205,31 @@ class Plan:
         """Return, for each step, the steps it waits for: what `graphlib.TopologicalSorter` takes."""
         return {step.name: step.upstream() for step in self.steps}
 
+    def check(self) -> None:
+        """See that the plan can run: names are unique, and every step stands after the steps that it waits for.
+
+        Raises:
+            DuplicateStepName: For two steps of one name.
+            UnknownStep: For a step that waits for one that does not exist, with the nearest name.
+            CyclicPlan: For steps that wait for each other; the message shows the cycle.
+        """
+        graph = self.graph()
+        if len(graph) < len(self.steps):
+            names = [step.name for step in self.steps]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DuplicateStepName(f"pipeline {self.pipeline!r} has two steps named {twice!r}", hint="give one an id")
+        done: set[str] = set()
+        for name, upstream in graph.items():
+            for other in upstream:
+                if other not in graph:
+                    raise UnknownStep(
+                        f"step {name!r} waits for {other!r}, which is not in the plan; it has: {listing(graph)}",
+                        hint=nearest(other, graph),
+                    )
+            if not done.issuperset(upstream):
+                raise _out_of_order(graph, name)
+            done.add(name)
+
     def digest(self) -> str:
         """Return the identity of what runs, as `sha256:…`.
 
@@ -231,3 +256,16 @@ class Plan:
                 hint="run it with the zen that wrote it",
             )
         return from_json(cls, data)
+
+
+def _out_of_order(graph: dict[str, tuple[str, ...]], start: str) -> CyclicPlan:
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        cycle = " waits for ".join(map(repr, reversed(error.args[1])))
+        return CyclicPlan(f"steps wait for each other: {cycle}", cycle=tuple(error.args[1]))
+    return CyclicPlan(
+        f"step {start!r} stands before a step that it waits for", hint="give the steps in an order in which they can run"
+    )
