@@ -13,6 +13,9 @@ from zen.registry.loading import Subject, guard, load_class, split_reference
 if TYPE_CHECKING:
     from zen.interfaces import Materializer
 
+DATACLASS = "@dataclass"
+"""What stands in `zen.types.v1` for every dataclass."""
+
 
 class Materializers:
     """Looks up materializers in the plugins that are not blocked; one instance of each serves all."""
@@ -36,8 +39,11 @@ class Materializers:
         return self._of_type[cls]
 
     def _find(self, cls: type) -> Materializer | None:
-        for base in cls.__mro__:
-            name = f"{base.__module__}.{base.__qualname__}"
+        names = [f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__]
+        if hasattr(cls, "__dataclass_fields__") and cls is not object:
+            # Dataclasses have no base class of their own: they are known by their shape, before the last base of all.
+            names.insert(-1, DATACLASS)
+        for name in names:
             entries = self._claims.get(name)
             if entries:
                 return self.load(_only(name, entries))

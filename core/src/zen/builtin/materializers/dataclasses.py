@@ -29,6 +29,7 @@ class DataclassMaterializer(Materializer):
     """
 
     format: ClassVar[str] = "dataclass-json"
+    exact: ClassVar[bool] = True  # a field may hold anything: what is refused here is somebody else's
     rename: Mapping[str, str] = {}
 
     def __init__(self, rename: Mapping[str, str] | None = None) -> None:

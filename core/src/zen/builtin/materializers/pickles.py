@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pickle
 import sys
@@ -100,6 +101,10 @@ class _Unpickler(pickle.Unpickler):
         """Return what the pickle names; the reader knows modules of the project that Python does not find."""
         if (module, name) == (project_object.__module__, project_object.__qualname__):
             return self.find_class
+        if module not in sys.modules:
+            # The reader's way first: an ordinary import of a script would run the pipeline at its end once more.
+            with contextlib.suppress(MaterializerError):
+                return self.reader.resolve(f"{module}.{name}")
         try:
             return super().find_class(module, name)
         except (ModuleNotFoundError, AttributeError):

@@ -1,0 +1,1 @@
+"""MLflow as experiment tracker of zen."""

@@ -1,0 +1,116 @@
+"""Whole pipelines, started as people start them, on a stack with this tracker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+STACK = """
+default_stack: tracked
+stacks:
+  tracked:
+    experiment_tracker: {flavor: mlflow, experiment: churn}
+"""
+SCRIPT = """
+import pathlib
+import mlflow
+from zen import get_step_context, log_metadata, log_metrics, log_params, pipeline, step
+
+@step
+def load() -> int:
+    log_metadata({"rows": 3})
+    return 3
+
+@step(isolate=True)
+def train(data: int, lr: float) -> float:
+    log_params({"depth": 3})
+    for epoch in range(3):
+        log_metrics({"loss": 1 / (epoch + 1)}, step=epoch)
+    mlflow.log_metric("native", data)
+    assert get_step_context().tracker("mlflow").info.run_id == mlflow.active_run().info.run_id
+    return data * lr
+
+@step
+def publish(model: float) -> None:
+    mlflow.log_metric("published", 1)
+    if pathlib.Path("closed").exists():
+        raise RuntimeError("closed today")
+
+@pipeline
+def training(lr: float = 0.1):
+    publish(train(load(), lr))
+
+if __name__ == "__main__":
+    training(lr=0.2)
+    assert mlflow.active_run() is None
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, template: Path) -> Path:
+    (tmp_path / "zen.yaml").write_text(STACK)
+    (tmp_path / "training.py").write_text(SCRIPT)
+    (tmp_path / ".zen").mkdir()
+    shutil.copy(template, tmp_path / ".zen" / "mlflow.db")
+    return tmp_path
+
+
+def zen(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ZEN_")}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def logged(project: Path) -> tuple[Any, dict[str, Any]]:
+    """Return the one run of the pipeline, and the latest run of each step by name."""
+    client = MlflowClient(f"sqlite:///{project}/.zen/mlflow.db")
+    experiment = client.get_experiment_by_name("churn")
+    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+    steps = {run.info.run_name: run for run in runs if "zen.step" in run.data.tags}
+    (parent,) = [run for run in runs if "zen.step" not in run.data.tags]
+    assert {run.data.tags["mlflow.parentRunId"] for run in steps.values()} == {parent.info.run_id}
+    return parent, steps
+
+
+def test_pipeline_is_tracked(project: Path) -> None:
+    done = zen(project, "training.py")
+    assert done.returncode == 0, done.stderr
+    parent, steps = logged(project)
+    assert (parent.info.status, parent.data.params) == ("FINISHED", {"lr": "0.2"})
+    assert parent.data.tags["zen.state"] == "completed"
+    assert {name: run.info.status for name, run in steps.items()} == dict.fromkeys(
+        ("load", "train", "publish"), "FINISHED"
+    )
+    assert steps["load"].data.tags["metadata.rows"] == "3"
+    assert steps["train"].data.params == {"depth": "3"}
+    assert steps["train"].data.metrics == {"loss": pytest.approx(1 / 3), "native": 3}
+    assert steps["publish"].data.metrics == {"published": 1}
+
+
+def test_failed_pipeline_is_tracked(project: Path) -> None:
+    (project / "closed").touch()
+    assert zen(project, "training.py").returncode != 0
+    parent, steps = logged(project)
+    states = {name: run.info.status for name, run in steps.items()}
+    assert states == {"load": "FINISHED", "train": "FINISHED", "publish": "FAILED"}
+    assert (parent.info.status, parent.data.tags["zen.state"]) == ("FAILED", "failed")
+    assert "closed today" in parent.data.tags["zen.error"]
+    assert steps["publish"].data.metrics == {"published": 1}
+
+
+def test_tracker_that_is_away_fails_no_run(project: Path, closed_port: int) -> None:
+    address = f"tracking_uri: 'http://127.0.0.1:{closed_port}'"
+    (project / "zen.yaml").write_text(STACK.replace("experiment: churn", address))
+    script = (project / "training.py").read_text()
+    native = [line for line in script.splitlines() if "mlflow." not in line]
+    (project / "training.py").write_text("\n".join(native))
+    done = zen(project, "training.py")
+    assert done.returncode == 0, done.stderr
+    assert "no MLflow answers at http://127.0.0.1" in done.stderr

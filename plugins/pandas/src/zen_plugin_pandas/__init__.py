@@ -1,0 +1,1 @@
+"""pandas DataFrames, Series and indexes as artifacts of zen."""

@@ -1,0 +1,1 @@
+"""scikit-learn estimators as artifacts of zen."""
