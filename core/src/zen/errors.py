@@ -46,6 +46,47 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+__all__ = [
+    "AmbiguousFlavor",
+    "ArgumentTypeError",
+    "ArtifactDamaged",
+    "ArtifactNotFound",
+    "ComponentError",
+    "ComponentUnavailable",
+    "ConfigError",
+    "CyclicPlan",
+    "DuplicateStepName",
+    "Fault",
+    "FlavorNotFound",
+    "MaterializerError",
+    "PermissionDenied",
+    "PluginError",
+    "PluginIncompatible",
+    "PluginLoadError",
+    "RunCancelled",
+    "RunError",
+    "RunFailed",
+    "RunNotFound",
+    "SchemaTooNew",
+    "SecretNotFound",
+    "StackFileError",
+    "StackNotFound",
+    "StepExited",
+    "StepOutputError",
+    "StepTimeout",
+    "StorageError",
+    "StoreBusy",
+    "StoreDamaged",
+    "TracingError",
+    "UnknownStep",
+    "UsageError",
+    "WorkerDied",
+    "WriteConflict",
+    "ZenError",
+    "listing",
+    "nearest",
+]
+
 
 class ZenError(Exception):
     """The root of all errors of zen.

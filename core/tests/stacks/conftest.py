@@ -107,7 +107,8 @@ SITE = {
 }
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: the fake zen-hub would be found by the runs of other tests.
+@pytest.fixture(scope="module")
 def plugin_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     site = tmp_path_factory.mktemp("site")
     for name, source in MODULES.items():
@@ -156,3 +157,21 @@ def faults_of() -> Callable[..., list[str]]:
         ]
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def _more_known_plugins(monkeypatch):
+    """Let messages know of plugins that this repository does not have, so that tests can ask for what is missing."""
+    from zen.registry.known import KNOWN_FLAVORS, KNOWN_TYPES
+
+    more = {
+        "great_expectations": ("data_validator",),
+        "ray": ("orchestrator", "step_operator"),
+        "s3": ("artifact_store",),
+        "slack": ("alerter",),
+        "wandb": ("experiment_tracker",),
+    }
+    for name, kinds in more.items():
+        monkeypatch.setitem(KNOWN_FLAVORS, name, kinds)
+    monkeypatch.setitem(KNOWN_TYPES, "torch", "torch")
+    monkeypatch.setitem(KNOWN_TYPES, "polars", "polars")

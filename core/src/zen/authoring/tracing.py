@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,7 @@ class Trace:
         self.steps: dict[str, StepSpec] = {}
         self.literals: dict[str, tuple[str, Any]] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
+        self._codes: dict[Callable[..., Any], CodeRef] = {}
         self._prefix = ""
         self._uncached = options.enable_cache is False
         self._counts: dict[str, int] = {}
@@ -92,13 +94,15 @@ class Trace:
 
     def code(self, function: Callable[..., Any]) -> CodeRef:
         """Return the reference of a function, with its fingerprint, and keep the function for this process."""
-        seen = fingerprint(function, self.root)
-        return replace(
-            self.reference(function),
-            fingerprint=seen.digest,
-            opaque=tuple(seen.reasons),
-            distributions=dict(seen.distributions),
-        )
+        if function not in self._codes:
+            seen = fingerprint(function, self.root)
+            self._codes[function] = replace(
+                self.reference(function),
+                fingerprint=seen.digest,
+                opaque=tuple(seen.reasons),
+                distributions=dict(seen.distributions),
+            )
+        return self._codes[function]
 
     def hooks(self, options: StepOptions | PipelineOptions) -> Hooks:
         """Return the hooks of options as the plan holds them."""
@@ -108,10 +112,19 @@ class Trace:
         )
 
     def reference(self, function: Callable[..., Any]) -> CodeRef:
-        """Return the bare reference of a function, and keep the function for this process."""
-        ref = CodeRef(module=module_name(function, self.root), qualname=function.__qualname__)
-        self.functions[str(ref)] = function
-        return ref
+        """Return the bare reference of a function, and keep the function for this process.
+
+        Where several functions share a name, the name leads other processes to one of them at most: the others get a
+        number, with which only this process finds them.
+        """
+        module = module_name(function, self.root)
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        number = 1 if "<" in name or _leads_to(function, module, name) else 2
+        while True:
+            ref = CodeRef(module=module, qualname=name if number == 1 else f"{name}<{number}>")
+            if self.functions.setdefault(str(ref), function) == function:
+                return ref
+            number += 1
 
     def check_config(self) -> None:
         """See that the run configuration speaks only of steps that exist."""
@@ -240,6 +253,16 @@ def check_argument(where: str, name: str, value: Any, annotation: Any) -> None:
             f"{where}: {name!r} is declared as {_bare(annotation)}, and was given"
             f" {_shown(value)} ({type(value).__qualname__})"
         )
+
+
+def _leads_to(function: Callable[..., Any], module: str, name: str) -> bool:
+    """Say whether a name in a module is that function, or what was made of it; of unknown modules nothing is known."""
+    found: Any = sys.modules.get(module)
+    if found is None:
+        return True
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return function in (found, getattr(found, "function", None))
 
 
 def _bare(annotation: Any) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from zen.client import ArtifactView, Client
-from zen.engine import current_context, get_step_context, new_id, send
+from zen.engine import check_artifact_name, current_context, get_step_context, new_id, send
 from zen.errors import MaterializerError
 from zen.records import Alert, AlertLevel, ArtifactRecord
 from zen.source import project_name
@@ -92,6 +92,7 @@ def save_artifact(value: Any, name: str) -> ArtifactView:
     client = Client()
     if context is not None:
         return ArtifactView(context.save_artifact(value, name), client)
+    check_artifact_name(name)
     stack = client.open_stack
     saved, materializer = save_value(value, stack, rename=partial(project_name, root=client.project.root))
     if saved.manifest.unsafe:

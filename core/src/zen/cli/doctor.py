@@ -6,29 +6,18 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+from zen.cli.findings import Finding, of_error, report
 from zen.cli.group import Command, json_option
-from zen.cli.output import emit_json, printable, say, table
 from zen.cli.session import open_project, open_registry, zen_version
 
 if TYPE_CHECKING:
     from zen.registry import Registry
     from zen.stacks import Project
     from zen.stacks.opening import OpenStack
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    state: Literal["ok", "warning", "broken"] = "ok"
-    detail: str = ""
-    hint: str = ""
 
 
 @click.command(cls=Command, name="doctor", example=["zen doctor", "zen doctor --json"])
@@ -38,23 +27,7 @@ def command(as_json: bool) -> int:
 
     Nothing is repaired or made. Exits with 1 when something is broken.
     """
-    findings = list(diagnose())
-    broken = [finding for finding in findings if finding.state == "broken"]
-    if as_json:
-        emit_json({"ok": not broken, "findings": [asdict(finding) for finding in findings]})
-    else:
-        table(("", "state", "found"), [(each.name, each.state, _first_line(each.detail)) for each in findings])
-        for finding in findings:
-            more = finding.detail.partition("\n")[2]
-            if more or finding.hint:
-                rest = "\n".join(filter(None, (more, finding.hint)))
-                say(f"{finding.name}:\n{printable(rest)}")
-        say(f"{len(broken)} broken" if broken else "all right")
-    return 1 if broken else 0
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+    return report(list(diagnose()), as_json=as_json)
 
 
 def diagnose() -> Iterator[Finding]:
@@ -92,16 +65,16 @@ def _plugins(project: Project) -> Generator[Finding, None, Registry | None]:
     try:
         registry = open_registry(project)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is what the doctor tells
-        yield _broken("zen.yaml", error)
+        yield of_error("zen.yaml", error)
         return None
     reports = registry.reports()
     yield Finding(name="plugins", detail=f"{len(reports)} installed")
-    for report in reports:
-        if report.problems:
+    for each in reports:
+        if each.problems:
             yield Finding(
-                name=f"plugin {report.distribution}",
+                name=f"plugin {each.distribution}",
                 state="warning",
-                detail="; ".join(str(problem) for problem in report.problems),
+                detail="; ".join(str(problem) for problem in each.problems),
                 hint="zen plugin list shows all",
             )
     return registry
@@ -115,7 +88,7 @@ def _stack(project: Project, registry: Registry) -> Iterator[Finding]:
     try:
         spec = resolve(project, registry, active_stack(project, None))
     except Exception as error:  # noqa: BLE001  # as above
-        yield _broken("active stack", error)
+        yield of_error("active stack", error)
         return
     yield Finding(name="active stack", detail=spec.name)
     if not project.state.exists():
@@ -138,7 +111,7 @@ def _guarded(name: str, look: Callable[[], Finding | None]) -> Iterator[Finding]
     try:
         finding = look()
     except Exception as error:  # noqa: BLE001  # as above, and the component is a plugin's
-        finding = _broken(name, error)
+        finding = of_error(name, error)
     if finding is not None:
         yield finding
 
@@ -168,12 +141,3 @@ def _runs(opened: OpenStack) -> Finding:
         detail=f"{opened.database.count_runs()} recorded, {running} running, {lost} lost",
         hint="zen runs --state lost shows runs whose process died" if lost else "",
     )
-
-
-def _broken(name: str, error: Exception) -> Finding:
-    """Return what an error means for the report; nothing that is broken may stop the rest of it."""
-    from zen.errors import ZenError
-
-    if isinstance(error, ZenError):
-        return Finding(name=name, state="broken", detail=error.message, hint=error.hint)
-    return Finding(name=name, state="broken", detail=f"{type(error).__name__}: {error}")

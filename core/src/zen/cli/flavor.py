@@ -11,7 +11,7 @@ from zen.cli.group import Group, json_option
 from zen.cli.output import emit_json, fields, say, table, write
 
 if TYPE_CHECKING:
-    from zen.registry import LoadedFlavor, Registry
+    from zen.registry import LoadedFlavor
 
     ParamType = click.ParamType[str]
 else:
@@ -81,10 +81,11 @@ def list_flavors(kind: str | None, as_json: bool) -> None:
 def describe(kind: str, name: str, as_json: bool) -> None:
     """Describe a flavor: where it comes from and the settings it takes in zen.yaml."""
     from zen.cli.session import open_registry
+    from zen.cli.settings import settings_of
 
     registry = open_registry()
     found = registry.flavor(kind, name)
-    settings = _settings(registry, found)
+    settings = settings_of(registry.config_class(found))
     if as_json:
         emit_json({**flavor_json(found), "settings": settings})
         return
@@ -114,51 +115,4 @@ def flavor_json(found: LoadedFlavor) -> dict[str, Any]:
         "docs": flavor.docs,
         "distribution": found.distribution,
         "version": found.version,
-    }
-
-
-def _settings(registry: Registry, found: LoadedFlavor) -> list[dict[str, str]]:
-    config = registry.config_class(found)
-    if config is None:
-        return []
-    if hasattr(config, "model_fields"):
-        return _pydantic_settings(config)
-    return _dataclass_settings(config)
-
-
-def _pydantic_settings(config: Any) -> list[dict[str, str]]:
-    return [
-        _setting(
-            field.alias or name,
-            field.annotation,
-            "required" if field.is_required() else field.get_default(),
-            field.description or "",
-        )
-        for name, field in config.model_fields.items()
-    ]
-
-
-def _dataclass_settings(config: Any) -> list[dict[str, str]]:
-    import dataclasses
-
-    hints = typing.get_type_hints(config)
-
-    def default(field: dataclasses.Field[Any]) -> Any:
-        if field.default is not dataclasses.MISSING:
-            return field.default
-        return field.default_factory() if field.default_factory is not dataclasses.MISSING else "required"
-
-    return [
-        _setting(field.name, hints[field.name], default(field), str(field.metadata.get("help", "")))
-        for field in dataclasses.fields(config)
-    ]
-
-
-def _setting(name: str, hint: Any, default: Any, summary: str) -> dict[str, str]:
-    shown = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
-    return {
-        "name": name,
-        "type": shown,
-        "default": "" if default is None else str(default),
-        "summary": summary,
     }

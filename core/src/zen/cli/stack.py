@@ -179,3 +179,27 @@ def schema(file: Path | None) -> None:
         return
     file.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     say(f"wrote {file}; name it in the first line of zen.yaml:\n# yaml-language-server: $schema={file}")
+
+
+@group.command("requirements", example=["zen stack requirements", "zen stack requirements prod > requirements.txt"])
+@click.argument("name", required=False, shell_complete=complete_stack)
+@json_option
+def requirements(name: str | None, as_json: bool) -> None:
+    """Print what a stack needs installed, by default the active one, as requirement lines for pip.
+
+    With the installed versions; a plugin that is not installed stands there by its name. Settings are not looked at.
+    What pipelines themselves import, and plugins for the types of their values, are not part of a stack.
+    """
+    from zen.cli.authors.requirements import requirements as needed
+
+    project = open_project()
+    stack, found = needed(project, open_registry(project), name)
+    if as_json:
+        packages = [{**record_json(each), "requirement": each.line} for each in found]
+        emit_json({"stack": stack, "requirements": packages})
+        return
+    for each in found:
+        write(each.line)
+    missing = [each.distribution for each in found if not each.version]
+    if missing:
+        say(f"not installed: {', '.join(missing)}")

@@ -52,7 +52,7 @@ COMMANDS: dict[str, Row] = {
             name="plugin",
             section="Stacks and plugins",
             target="zen.cli.plugin:group",
-            summary="List the installed plugins.",
+            summary="List, try, write and check plugins.",
         ),
         Row(
             name="flavor",

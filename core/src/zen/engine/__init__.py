@@ -9,7 +9,7 @@ from zen.engine.launch import Draft, Finished, launch
 from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import reap
 from zen.engine.progress import Progress, current_progress, use_progress
-from zen.engine.signature import ArtifactConfig, Signature, signature_of
+from zen.engine.signature import ArtifactConfig, Signature, check_artifact_name, signature_of
 
 __all__ = [
     "ArtifactConfig",
@@ -20,6 +20,7 @@ __all__ = [
     "StepContext",
     "StepLauncher",
     "annotations_of",
+    "check_artifact_name",
     "connects",
     "current_context",
     "current_progress",

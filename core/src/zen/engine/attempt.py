@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +17,9 @@ from zen.engine.context import StepContext, activate, deactivate
 from zen.engine.failures import error_record
 from zen.engine.ids import new_id
 from zen.engine.session import Session
-from zen.engine.signature import ARTIFACT_NAME, Output, signature_of
+from zen.engine.signature import Output, check_artifact_name, signature_of
 from zen.engine.tracking import StepTrackers
-from zen.errors import ArgumentTypeError, MaterializerError, StepExited, StepOutputError, WriteConflict
+from zen.errors import MaterializerError, StepExited, StepOutputError, UsageError, WriteConflict, listing
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, StepState
 from zen.records.states import CANCELLED, COMPLETED, FAILED
@@ -52,6 +53,7 @@ class Attempt:
         self._last = last
         self._captured = Captured()
         self._log_seq = 0
+        self._blocks = threading.RLock()  # several threads of a step may print, and so may its signal handlers
         self._flushed = time.monotonic()
         self._changes: list[Change] = []
         self._artifacts: list[ArtifactRecord] = []
@@ -80,12 +82,12 @@ class Attempt:
     def _called(self) -> dict[str, str]:
         session, step = self._session, self._step
         with process_restored(), captured_output(self._captured, self._maybe_flush):
-            function = session.code(step.code)
-            arguments = {name: session.value(argument) for name, argument in step.inputs.items()}
             self._context.trackers = trackers = StepTrackers(session.stack, session.run, self._record)
             token = activate(self._context)
             error: BaseException | None = None
             try:
+                function = session.code(step.code)
+                arguments = {name: session.value(argument) for name, argument in step.inputs.items()}
                 outputs = self._saved_outputs(function, _call(function, arguments, step))
             except BaseException as raised:
                 error = raised
@@ -107,9 +109,11 @@ class Attempt:
         return outputs
 
     def _save_extra(self, value: Any, name: str) -> ArtifactRecord:
-        if not ARTIFACT_NAME.fullmatch(name):
-            raise ArgumentTypeError(
-                f"{name!r} cannot name an artifact", hint="use letters, digits, '_', '.' and '-', at most 200"
+        check_artifact_name(name)
+        if any(spec.name == name for spec in self._step.outputs):
+            raise UsageError(
+                f"step {self._step.name!r} saves an artifact under the name of its own output {name!r}",
+                hint="return the value, or save it under another name",
             )
         return self._save(value, OutputSpec(name=name), name)
 
@@ -180,7 +184,9 @@ class Attempt:
             inputs[name] = (*inputs.get(name, ()), artifact_id)
         extra = {artifact.output: artifact.id for artifact in self._context.saved}
         state: StepState = COMPLETED if error is None else CANCELLED if isinstance(error, KeyboardInterrupt) else FAILED
-        if error is not None:
+        if error is None:
+            self._warnings += self._nowhere()
+        else:
             self._session.exceptions[self._step.name] = error
         if isinstance(error, SystemExit):
             error = StepExited(
@@ -209,12 +215,25 @@ class Attempt:
                 batch += changes.facts(target, {key: value})
         return batch
 
+    def _nowhere(self) -> list[str]:
+        """Return what to say about metadata that was logged for an output that the step does not have."""
+        known = [artifact.output for artifact in self._artifacts]
+        named = dict.fromkeys(
+            owner.partition(":")[2] for owner, _ in self._context.facts if owner.startswith("output:")
+        )
+        return [
+            f"step {self._step.name!r} logged metadata for {name!r}, which it does not give; it gives: {listing(known)}"
+            for name in named
+            if name not in known
+        ]
+
     def _log_block(self, *, end: bool = False) -> list[Change]:
-        lines = self._captured.take(end=end)
-        if not lines:
-            return []
-        self._log_seq += 1
-        return [changes.log_lines(self._record.id, self._log_seq, lines)]
+        with self._blocks:
+            lines = self._captured.take(end=end)
+            if not lines:
+                return []
+            self._log_seq += 1
+            return [changes.log_lines(self._record.id, self._log_seq, lines)]
 
     def _maybe_flush(self) -> None:
         late = time.monotonic() - self._flushed > _FLUSH_SECONDS
@@ -240,7 +259,7 @@ def call_hook(name: str, code: Callable[[Any], Callable[..., Any]], ref: Any, er
         hook = code(ref)
         wants = error is not None and len(inspect.signature(hook).parameters) > 0
         hook(error) if wants else hook()
-    except Exception as problem:  # noqa: BLE001  # the user's hook
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  # the user's hook
         return [f"the hook {name} failed: {type(problem).__name__}: {problem}"]
     return []
 
@@ -248,15 +267,27 @@ def call_hook(name: str, code: Callable[[Any], Callable[..., Any]], ref: Any, er
 def _call(function: Callable[..., Any], arguments: dict[str, Any], step: StepSpec) -> Any:
     result = function(**arguments)
     if inspect.iscoroutine(result):
-        import asyncio
-
-        return asyncio.run(result)
+        return _awaited(result)
     if inspect.isgenerator(result) or inspect.isasyncgen(result):
         raise StepOutputError(
             f"step {step.name!r} returned a generator, which can be read only once",
             hint="return a list, or save the parts with save_artifact",
         )
     return result
+
+
+def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio  # a tenth of a second that most runs do not need
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    # In a notebook this thread has a loop that is busy with the cell: the step gets one in a thread of its own.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()
 
 
 def _matched(step: StepSpec, declared: tuple[Output, ...], result: Any) -> list[tuple[Output, OutputSpec, Any]]:

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,6 +18,8 @@ from zen.records import LogLine
 Stream = Literal["stdout", "stderr", "log"]
 LIMIT = 10 * 1024 * 1024
 _LONGEST = 64 * 1024
+# Control characters but the tab, line and paragraph separators, changes of direction, and surrogates, which are no text.
+_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Captured:
@@ -24,27 +27,31 @@ class Captured:
 
     def __init__(self) -> None:
         self._lines: list[LogLine] = []
-        self._partial: dict[Stream, str] = {}
+        self._partial: dict[tuple[Stream, int], str] = {}  # by thread: each writes its own lines
         self._size = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may print while its thread prints
 
     def add(self, stream: Stream, text: str) -> None:
         """Take some output; lines are cut at line ends, and after 64 KiB without one."""
         with self._lock:
-            text = self._partial.pop(stream, "") + text
+            if self._size > LIMIT:
+                return
+            key = stream, threading.get_ident()
+            text = self._partial.pop(key, "") + text[: LIMIT + 1]
             *lines, rest = text.split("\n")
             for line in lines:
                 self._append(stream, line)
-            if len(rest) > _LONGEST:
-                self._append(stream, rest)
-            elif rest:
-                self._partial[stream] = rest
+            whole = len(rest) - len(rest) % _LONGEST
+            if whole:
+                self._append(stream, rest[:whole])
+            if rest[whole:]:
+                self._partial[key] = rest[whole:]
 
     def take(self, *, end: bool = False) -> list[LogLine]:
         """Return the lines since the last time; at the `end` also what had no line end."""
         with self._lock:
             if end:
-                for stream, rest in self._partial.items():
+                for (stream, _), rest in self._partial.items():
                     self._append(stream, rest)
                 self._partial = {}
             lines, self._lines = self._lines, []
@@ -56,15 +63,20 @@ class Captured:
         return len(self._lines)
 
     def _append(self, stream: Stream, line: str) -> None:
-        if self._size > LIMIT:
-            return
-        self._size += len(line) + 1
-        if self._size > LIMIT:
-            line = f"… the rest of this step's output is not kept: it is longer than {LIMIT // 1024 // 1024} MiB"
-        # A lone \r or an escape sequence could forge lines when the log is shown: they are kept visible.
-        safe = line.rstrip("\r").replace("\r", "\\r").replace("\x1b", "\\x1b").replace("\x00", "\\x00")
-        safe = safe.encode("utf-8", "backslashreplace").decode("utf-8")
-        self._lines.append(LogLine(stream=stream, text=safe, at=dt.datetime.now(dt.UTC)))
+        line = line.rstrip("\r")
+        for start in range(0, max(len(line), 1), _LONGEST):
+            if self._size > LIMIT:
+                return
+            part = line[start : start + _LONGEST]
+            self._size += len(part) + 1
+            if self._size > LIMIT:
+                part = f"… the rest of this step's output is not kept: it is longer than {LIMIT // 1024 // 1024} MiB"
+            self._lines.append(LogLine(stream=stream, text=_visible(part), at=dt.datetime.now(dt.UTC)))
+
+
+def _visible(line: str) -> str:
+    """Return a line with everything escaped that could forge other lines, or hide this one, where the log is shown."""
+    return _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), line)
 
 
 class _Tee:
@@ -75,8 +87,19 @@ class _Tee:
         self._captured = captured
         self._stream = stream
         self._after = after
+        self._over = False
+
+    def end(self) -> None:
+        """Capture no more. A logging handler may keep this object: what it writes goes where prints go then."""
+        self._over = True
+
+    def close(self) -> None:
+        """Do nothing: the stream is not the step's own."""
 
     def write(self, text: str) -> int:
+        now = getattr(sys, self._stream)
+        if self._over and now is not self and now is not None:
+            return int(now.write(text) or 0)
         self._captured.add(self._stream, text)
         with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
             self._inner.write(text)
@@ -109,13 +132,15 @@ class _LogHandler(logging.Handler):
 def captured_output(captured: Captured, after: Callable[[], None]) -> Iterator[None]:
     """Capture prints and log records while they go on to where they would go.
 
-    Handlers that write to the streams of before are not seen through `sys.stdout`, so their records are taken from the
-    root logger; where there is none of those, what they print is captured as a print.
+    Handlers that write to the streams of before, or to files, are not seen through `sys.stdout`, so their records are
+    taken from the root logger; where none is set up, or one prints to what `sys.stdout` is then, that is captured.
     """
     out, err = sys.stdout, sys.stderr
     root = logging.getLogger()
-    handler = _LogHandler(captured) if any(getattr(h, "stream", None) in (out, err) for h in root.handlers) else None
-    sys.stdout, sys.stderr = _Tee(out, captured, "stdout", after), _Tee(err, captured, "stderr", after)
+    printed = any(isinstance(getattr(h, "stream", None), _Tee) or hasattr(h, "console") for h in root.handlers)
+    handler = _LogHandler(captured) if root.handlers and not printed else None
+    tees = _Tee(out, captured, "stdout", after), _Tee(err, captured, "stderr", after)
+    sys.stdout, sys.stderr = tees  # type: ignore[assignment]  # duck-typed on purpose
     if handler:
         root.addHandler(handler)
     try:
@@ -123,6 +148,8 @@ def captured_output(captured: Captured, after: Callable[[], None]) -> Iterator[N
     finally:
         if handler:
             root.removeHandler(handler)
+        for tee in tees:
+            tee.end()
         sys.stdout, sys.stderr = out, err
 
 
@@ -138,9 +165,8 @@ def process_restored() -> Iterator[None]:
             for name in set(os.environ) - set(environment):
                 del os.environ[name]
             os.environ.update(environment)
-        with contextlib.suppress(OSError):
-            if os.getcwd() != folder:
-                os.chdir(folder)
+        with contextlib.suppress(OSError):  # the folder that the run started in is gone
+            os.chdir(folder)
         for number, handler in handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)

@@ -32,7 +32,6 @@ class StepContext:
     Attributes:
         run: The run, as recorded when the step started.
         step_run: This attempt.
-        log: A logger whose records are kept with the step.
     """
 
     def __init__(
@@ -47,12 +46,11 @@ class StepContext:
     ) -> None:
         self.run = run
         self.step_run = step_run
-        self.log = logging.getLogger(f"zen.step.{step_run.name}")
         self._stack = stack
         self._save = save
         self._load = load
         self._changed = changed
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log while its thread logs
         self._seq = 0
         self.trackers: StepTrackers | None = None
         self.params: dict[str, Any] = {}
@@ -61,6 +59,11 @@ class StepContext:
         self.saved: list[ArtifactRecord] = []
         self.loaded: list[tuple[str, str]] = []
         self.warnings: list[str] = []
+
+    @property
+    def log(self) -> logging.Logger:
+        """A logger whose records are kept with the step."""
+        return logging.getLogger(f"zen.step.{self.step_run.name}")
 
     @property
     def run_name(self) -> str:

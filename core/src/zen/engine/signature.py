@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -9,11 +10,23 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
 from zen.engine.annotations import annotations_of, plain_type, type_reference
-from zen.errors import UsageError
+from zen.errors import ArgumentTypeError, UsageError
 from zen.interfaces import Materializer
 from zen.records import OutputSpec
 
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+def check_artifact_name(name: str) -> None:
+    """See that artifacts can have that name.
+
+    Raises:
+        ArgumentTypeError: When they cannot.
+    """
+    if not isinstance(name, str) or not ARTIFACT_NAME.fullmatch(name):
+        raise ArgumentTypeError(
+            f"{name!r} cannot name an artifact", hint="use letters, digits, '_', '.' and '-', at most 200"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +79,7 @@ class Signature:
         return self.annotations.get(parameter, Any)
 
 
+@functools.lru_cache(maxsize=1024)
 def signature_of(function: Callable[..., Any]) -> Signature:
     """Read a step function.
 

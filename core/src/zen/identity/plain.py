@@ -92,9 +92,12 @@ def from_plain(data: Any) -> Any:
     return {key: from_plain(item) for key, item in data.items()}
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
 def dumps(data: Any) -> str:
     """Return compact ASCII JSON with sorted keys: the same text for the same data, safe for any database."""
-    return json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return _ENCODER.encode(data)
 
 
 def _is_key(key: Any) -> bool:

@@ -11,7 +11,7 @@ import datetime as dt
 import functools
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from zen.identity import from_plain, to_plain
@@ -25,8 +25,13 @@ def record() -> Callable[[type[R]], type[R]]:
     return dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 
 
-def to_json(value: Any) -> Any:
-    """Return the minimal JSON form of a record, or of tuples, mappings and lists of records."""
+def to_json(value: Any, names: Collection[str] | None = None) -> Any:
+    """Return the minimal JSON form of a record, or of tuples, mappings and lists of records.
+
+    Args:
+        value: The record.
+        names: The only fields to write; all by default.
+    """
     kind = type(value)
     if kind in _SCALARS:
         return value
@@ -40,6 +45,8 @@ def to_json(value: Any) -> Any:
         return value.isoformat()
     result = {}
     for name, default in _defaults(kind):
+        if names is not None and name not in names:
+            continue
         item = getattr(value, name)
         if default is _REQUIRED or item != default or type(item) is not type(default):
             result[name] = to_json(item)

@@ -267,5 +267,6 @@ def _out_of_order(graph: dict[str, tuple[str, ...]], start: str) -> CyclicPlan:
         cycle = " waits for ".join(map(repr, reversed(error.args[1])))
         return CyclicPlan(f"steps wait for each other: {cycle}", cycle=tuple(error.args[1]))
     return CyclicPlan(
-        f"step {start!r} stands before a step that it waits for", hint="give the steps in an order in which they can run"
+        f"step {start!r} stands before a step that it waits for",
+        hint="give the steps in an order in which they can run",
     )

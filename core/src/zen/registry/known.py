@@ -1,6 +1,7 @@
 """What can be installed: flavors, and types of values, that are known to have a plugin.
 
-Only error messages use this: a plugin that is not listed works in the same way. Each flavor name stands with the kinds
+Only error messages use this: a plugin that is not listed works in the same way. Nothing stands here that this project
+does not keep itself: a name that is recommended before it exists could be anybody's. Each flavor name stands with the kinds
 that its plugin offers, so that all that a stack lacks can be put into one `pip install` line.
 """
 
@@ -13,47 +14,14 @@ from zen.registry.catalog import fold
 PREFIX = "zen-plugin-"
 
 KNOWN_FLAVORS: dict[str, tuple[str, ...]] = {
-    "airflow": ("orchestrator",),
-    "apprise": ("alerter",),
-    "azure": ("artifact_store",),
-    "bentoml": ("model_deployer",),
-    "dagster": ("orchestrator",),
-    "dask": ("orchestrator", "step_operator"),
-    "evidently": ("data_validator",),
-    "feast": ("feature_store",),
-    "fsspec": ("artifact_store",),
-    "gcs": ("artifact_store",),
-    "great_expectations": ("data_validator",),
-    "kubernetes": ("orchestrator", "step_operator"),
-    "mlflow": ("experiment_tracker", "model_registry", "model_deployer"),
-    "mlserver": ("model_deployer",),
-    "pandera": ("data_validator",),
-    "podman": ("step_operator",),
-    "postgres": ("metadata_store",),
-    "prefect": ("orchestrator",),
-    "ray": ("orchestrator", "step_operator"),
-    "s3": ("artifact_store",),
-    "serve": ("model_deployer",),
-    "slack": ("alerter",),
-    "slurm": ("orchestrator", "step_operator"),
-    "spark": ("step_operator",),
-    "ssh": ("step_operator",),
-    "vault": ("secret_store",),
-    "wandb": ("experiment_tracker",),
+    "mlflow": ("experiment_tracker",),
 }
 """Flavor name → the kinds that `zen-plugin-<name>` offers under it."""
 
 KNOWN_TYPES: dict[str, str] = {
-    "datasets": "datasets",
-    "lightgbm": "lightgbm",
     "numpy": "numpy",
     "pandas": "pandas",
-    "polars": "polars",
-    "pyarrow": "pyarrow",
-    "safetensors": "torch",
     "sklearn": "sklearn",
-    "torch": "torch",
-    "xgboost": "xgboost",
 }
 """Top-level package of a type → the tool in `zen-plugin-<tool>` that saves its values in a safe format."""
 

@@ -175,6 +175,10 @@ class Registry:
             return error
         return None
 
+    def usable(self) -> list[PluginEntry]:
+        """Return the entries that are not blocked, of every group; imports nothing."""
+        return [entry for entry in self.catalog.entries if not self._blocking(entry)]
+
     def reports(self) -> list[PluginReport]:
         """Return what is installed and what is odd about its metadata; imports nothing."""
         from zen.registry.reports import reports

@@ -120,13 +120,13 @@ def resolve_type(name: str, importer: Importer) -> type:
     """
     parts = name.split(".")
     problem: Exception | None = None
-    for cut in range(len(parts) - 1, 0, -1):
+    for cut in range(1, len(parts)):  # the outermost module first: the next one can only be in it
         try:
             found: Any = importer(".".join(parts[:cut]))
             for part in parts[cut:]:
                 found = getattr(found, part)
-        except (ImportError, AttributeError) as error:
-            problem = problem or error
+        except (ImportError, AttributeError, ValueError) as error:  # ValueError: no name of a module, or of the project
+            problem = error if problem is None or isinstance(error, AttributeError) else problem
             continue
         if isinstance(found, type):
             return found

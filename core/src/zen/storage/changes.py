@@ -65,6 +65,15 @@ def update_run(run: RunRecord, *, token: str) -> Change:
     )
 
 
+def amend_run(run: RunRecord, *, token: str) -> Change:
+    """Record more detail of a run that is over, such as a warning of what watched its end; its state stays."""
+    return Change(
+        sql="UPDATE run SET detail = ? WHERE id = ? AND token = ?",
+        parameters=(run_detail(run), run.id, token),
+        expect=1,
+    )
+
+
 def lose_run(run_id: str, *, at: dt.datetime, token: str) -> list[Change]:
     """Record that a run's process is gone: it and its open step runs become `lost`; `token` shuts out the old owner."""
     return [

@@ -33,8 +33,7 @@ def time(value: int | None) -> dt.datetime | None:
 
 def detail(record: Any, names: tuple[str, ...]) -> str:
     """Return the fields that have no column of their own, defaults left out, as JSON."""
-    data = to_json(record)
-    return dumps({name: data[name] for name in names if name in data})
+    return dumps(to_json(record, names))
 
 
 def run_detail(run: RunRecord) -> str:
