@@ -1,0 +1,1 @@
+"""The workloads as a Kedro project."""

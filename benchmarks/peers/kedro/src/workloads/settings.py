@@ -1,0 +1,1 @@
+"""All settings are Kedro's defaults."""

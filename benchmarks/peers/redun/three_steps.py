@@ -1,0 +1,26 @@
+"""Three tasks that pass a list and a dictionary of numbers on."""
+
+from redun import task
+
+redun_namespace = "three_steps"
+
+
+@task()
+def readings() -> list:
+    return [number / 10 for number in range(100)]
+
+
+@task()
+def fit(values: list) -> dict:
+    center = sum(values) / len(values)
+    return {"center": center, "spread": max(abs(value - center) for value in values)}
+
+
+@task()
+def judge(model: dict) -> float:
+    return model["center"] / model["spread"]
+
+
+@task()
+def main() -> float:
+    return judge(fit(readings()))
