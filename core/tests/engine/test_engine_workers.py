@@ -352,3 +352,55 @@ if __name__ == "__main__":
     assert gone(int((home / "pid").read_text()))
     run = Client(root=home).run()
     assert (run.state, run.steps["work"].state) == ("lost", "lost")
+
+
+def test_a_step_that_prints_without_end_is_timed_out(script, home) -> None:
+    done = script("""
+        @step(timeout=1.0)
+        def talks() -> None:
+            while True:
+                print("x" * 200)
+
+        @pipeline(raise_on_failure=False)
+        def numbers():
+            talks()
+
+        if __name__ == "__main__":
+            run = numbers()
+            print("\\n" + run.steps["talks"].error.message)
+    """)
+    assert "longer than its timeout" in done.stdout.splitlines()[-1], done.stderr[-1000:]
+
+
+@pytest.mark.parametrize("where", ["", "isolate=True"])
+def test_forks_of_a_step_print_and_record_nothing_twice(script, home, where) -> None:
+    done = script(f"""
+        import multiprocessing
+
+        def talk(number):
+            for line in range(600):
+                print(f"{{number}}-{{line}}")
+            time.sleep(1.1)
+            print("end", number)
+            return number
+
+        @step({where})
+        def work() -> list[int]:
+            print("before")
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                found = pool.map(talk, [1, 2], chunksize=1)
+            print("after")
+            return found
+
+        @pipeline
+        def numbers():
+            return work()
+
+        if __name__ == "__main__":
+            print(numbers().outputs[0].load())
+    """)
+    assert done.stdout.splitlines()[-1] == "[1, 2]", done.stderr[-2000:]
+    assert [line.text for line in Client(root=home).run().logs()] == ["before", "after"]
+    shown = (done.stdout + done.stderr).splitlines()
+    assert [shown.count(line) for line in ("before", "after")] == [1, 1]
+    assert "1-300" in done.stdout + done.stderr

@@ -111,6 +111,7 @@ def test_what_is_no_text_is_found_nowhere_and_never_written(vault):
     assert database.runs(name=text) == database.runs_with_prefix(text) == database.artifacts(name=text) == []
     assert database.count_runs(tag=text) == 0
     assert database.artifact_version(text) is None
+    assert database.artifact_version("model", 10**30) is None
     with pytest.raises(RunNotFound):
         database.run(text)
     for batch in ({"name": text}, {"tags": (text,)}):

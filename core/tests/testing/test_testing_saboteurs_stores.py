@@ -6,7 +6,6 @@ import base64
 import collections
 import io
 import json
-import os
 import pickle
 import re
 import sqlite3
@@ -14,12 +13,18 @@ import tempfile
 import threading
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 
-from zen.errors import ArtifactNotFound, ComponentError, PermissionDenied, SecretNotFound, StoreBusy, UsageError
-from zen.errors import WriteConflict
+from zen.errors import (
+    ArtifactNotFound,
+    ComponentError,
+    PermissionDenied,
+    SecretNotFound,
+    StoreBusy,
+    UsageError,
+    WriteConflict,
+)
 from zen.interfaces import ArtifactStore, Materializer, ObjectInfo
 from zen.registry import Registry
 from zen.registry.catalog import TYPES, Catalog, PluginEntry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import datetime as dt
 import inspect
+import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -52,6 +53,7 @@ class Attempt:
         self._token = token
         self._last = last
         self._captured = Captured()
+        self._pid = os.getpid()
         self._log_seq = 0
         self._blocks = threading.RLock()  # several threads of a step may print, and so may its signal handlers
         self._flushed = time.monotonic()
@@ -237,6 +239,8 @@ class Attempt:
 
     def _maybe_flush(self) -> None:
         late = time.monotonic() - self._flushed > _FLUSH_SECONDS
+        if os.getpid() != self._pid:  # a fork has copies of all that waits, and the process itself writes it
+            return
         if not late and self._captured.waiting < _FLUSH_LINES:
             return
         self._flushed = time.monotonic()

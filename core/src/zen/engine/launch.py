@@ -251,7 +251,8 @@ def _conducted(session: Session, token: str) -> Finished:
         launcher.close()
         finished = _finish(session, trackers, token, trouble)
     if session.interrupted:
-        _reraise(interrupt)
+        within = [error for error in session.exceptions.values() if isinstance(error, Terminated)]
+        _reraise(within[0] if within else interrupt)
     if trouble is not None and isinstance(trouble, ZenError):
         raise trouble
     return finished

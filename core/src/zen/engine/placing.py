@@ -61,12 +61,12 @@ class Places:
     def run(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
         """Run a claimed attempt to its end and return its recorded state."""
         if self.is_here(step):
-            return self._here(step, record, token, last=last)
+            return self._noted(Attempt(self._session, step, record, token, last=last).run())
         captured = Captured()
         try:
             if step.operator:
-                return self._by_operator(step, record, token, captured, last=last)
-            return self._workers.use(
+                return self._noted(self._by_operator(step, record, token, captured, last=last))
+            done = self._workers.use(
                 lambda worker: worker.run(
                     step.name,
                     record,
@@ -77,6 +77,11 @@ class Places:
                     captured=captured,
                 )
             )
+            return self._noted(done)
+        except KeyboardInterrupt:
+            stopped = RunCancelled(f"step {step.name!r} was ended because the run was interrupted")
+            self._ended(replace(record, state=CANCELLED), token, stopped, captured)
+            raise
         except (ComponentError, RunCancelled, WorkerDied, StepTimeout) as error:
             cancelled = isinstance(error, RunCancelled)
             hooks = step.hooks.on_failure if last and not cancelled else ()
@@ -84,8 +89,8 @@ class Places:
             state: StepState = CANCELLED if cancelled else FAILED
             return self._ended(replace(record, state=state, warnings=tuple(warnings)), token, error, captured)
 
-    def _here(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
-        done = Attempt(self._session, step, record, token, last=last).run()
+    def _noted(self, done: StepRunRecord) -> StepRunRecord:
+        """Stop the run where a step ended by an interrupt, wherever that arrived."""
         if done.state == CANCELLED:
             self._session.interrupted = True
             self._session.stop("the run was interrupted", end_running=True)

@@ -38,13 +38,16 @@ class _Forward(io.TextIOBase):
         self._stream = stream
         self._replies = replies
         self._number = number
+        self._pid = os.getpid()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if text:
+        if text and os.getpid() == self._pid:
             self._replies.send({"output": [self._stream, text]})
+        elif text:  # a fork: what it wrote to the pipe would get between the messages of the worker
+            os.write(self._number, text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def fileno(self) -> int:
@@ -66,6 +69,9 @@ def main() -> None:
     session = Session.join(ticket)
     while (request := waiting.get()) is not None:
         busy.set()
+        # What this raises, it raises again in the attempt, where it is recorded.
+        with contextlib.suppress(Exception, SystemExit):
+            session.code(session.steps[request["step"]].code)
         replies.send({"started": True})
         replies.send({"record": to_json(_run(session, request))})
         busy.clear()

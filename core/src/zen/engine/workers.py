@@ -21,6 +21,8 @@ from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
 
 _POLL = 0.1
+_START = 60.0  # seconds that a worker may take until it has loaded the code of a step; no part of the step's timeout
+_MANY = 1000  # messages that may wait: a worker that prints more than can be shown has to wait itself
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _END = object()
 
@@ -42,9 +44,10 @@ class Worker:
             encoding="utf-8",
             start_new_session=True,
         )
-        self._messages: queue.Queue[Any] = queue.Queue()
+        self._messages: queue.Queue[Any] = queue.Queue(maxsize=_MANY)
         threading.Thread(target=self._read, daemon=True).start()
-        self._send(ticket.to_json())
+        with contextlib.suppress(OSError):  # a dead worker is noticed when it is used
+            self._send(ticket.to_json())
 
     def run(
         self,
@@ -66,13 +69,9 @@ class Worker:
         """
         with contextlib.suppress(OSError):  # a dead worker is noticed below
             self._send({"step": step, "record": to_json(record), "token": token, "last": last})
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout + _START
         while True:
-            try:
-                message = self._messages.get(timeout=_POLL)
-            except queue.Empty:
-                self._stop_if_due(step, timeout, deadline, ending)
-                continue
+            message = self._next_message()
             if message is _END:
                 raise self._died(step)
             if "output" in message:
@@ -82,6 +81,7 @@ class Worker:
                 return from_json(StepRunRecord, message["record"])
             elif "started" in message and timeout is not None:
                 deadline = time.monotonic() + timeout
+            self._stop_if_due(step, timeout, deadline, ending)
 
     def alive(self) -> bool:
         """Say whether the process still runs."""
@@ -109,6 +109,14 @@ class Worker:
                 self._process.kill()
         self._process.wait()
         Path(self._faults.name).unlink(missing_ok=True)
+
+    def _next_message(self) -> Any:
+        """Return what the worker says next: an empty message after a while, and `_END` when nothing can come any more."""
+        is_dead = not self.alive()  # before looking: what it said last is there by now, or a moment later
+        with contextlib.suppress(queue.Empty):
+            return self._messages.get(timeout=_POLL)
+        # The pipe may stay open longer than the worker lived, in the hands of a process that the step started.
+        return _END if is_dead else {}
 
     def _send(self, message: Any) -> None:
         assert self._process.stdin is not None  # it was asked for above

@@ -50,7 +50,7 @@ class Database:
     def _read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         try:
             return self.store.read(sql, parameters)
-        except UnicodeEncodeError:  # it never got into the database, so nothing answers to it
+        except (UnicodeEncodeError, OverflowError):  # it never got into the database, so nothing answers to it
             return []
 
     # Runs

@@ -7,6 +7,7 @@ import os
 import threading
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -141,7 +142,7 @@ class ArtifactStoreSuite(ComponentSuite):
         found = kit.component.stat(key)
         require(found is None, tried="delete(), then stat()", came=found, do="remove the object before returning")
         for told, target in (("delete() again", key), ("delete() of what never was", _key("nothing"))):
-            error = _error(lambda target=target: kit.component.delete(target))  # type: ignore[misc]  # bound now
+            error = _error(partial(kit.component.delete, target))
             require(error is None, tried=told, came=repr(error), do="take what is not there for deleted")
 
     def test_list_gives_all_under_a_prefix(self, kit: Kit) -> None:
@@ -177,16 +178,15 @@ class ArtifactStoreSuite(ComponentSuite):
     def test_climbing_keys_are_refused(self, kit: Kit) -> None:
         """Keys that lead out of the store are refused, whatever is done with them."""
         for key in _CLIMBING:
-            source = _small(kit, b"zen")
             actions = {
-                "put": lambda key=key, source=source: kit.component.put(key, source),
-                "read": lambda key=key: kit.component.read(key).close(),
-                "delete": lambda key=key: kit.component.delete(key),
+                "put": partial(kit.component.put, key, _small(kit, b"zen")),
+                "read": partial(_read, kit.component, key),
+                "delete": partial(kit.component.delete, key),
             }
             for name, action in actions.items():
                 refusal(
                     (ZenError, ValueError),
-                    action,  # type: ignore[arg-type]  # a lambda with defaults
+                    action,
                     tried=f"{name}({key!r})",
                     do="raise zen.errors.UsageError for keys that are absolute, empty, or have `..` as a part",
                 )

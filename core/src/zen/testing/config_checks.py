@@ -95,7 +95,7 @@ class ConfigChecks(Checks):
         )
 
     def test_secret_settings_take_references_only(self, kit: Kit) -> None:
-        """A setting that is named like a secret has the type zen.secrets.Secret, so that its value is never recorded."""
+        """A setting that is named like a secret has the type zen.secrets.Secret, so that no value is recorded."""
         cls = _config_class(kit)
         named = [name for name in _fields(cls) if _SECRETIVE.search(name)]
         plain = [name for name in named if "Secret" not in str(_hint(cls, name))]
@@ -164,7 +164,7 @@ def _helps(cls: Any) -> dict[str, str]:
         said = {field.alias or name: field.description for name, field in cls.model_fields.items()}
     else:
         said = {field.name: field.metadata.get("help") for field in dataclasses.fields(cls)}
-    return found | {name: str(help) for name, help in said.items() if help}
+    return found | {name: str(text) for name, text in said.items() if text}
 
 
 def _require_json(name: str, default: Any) -> None:

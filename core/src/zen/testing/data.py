@@ -190,7 +190,7 @@ class DataValidatorSuite(ComponentSuite):
         )
 
     def _cases(self, kit: Kit) -> list[tuple[str, tuple[Expectation, Rows, int]]]:
-        rules = getattr(kit.component_class, "rules", frozenset())
+        rules: frozenset[str] = getattr(kit.component_class, "rules", frozenset())
         return [(rule, case) for rule, case in CASES.items() if rule in rules]
 
     def _validate(self, kit: Kit, rows: Rows, expectations: Sequence[Expectation]) -> ValidationResult:

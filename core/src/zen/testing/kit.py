@@ -133,10 +133,10 @@ class Kit:
         """Run something in a new process, which shares only `sys.path`, the folders and the host's secrets.
 
         Args:
-            target: A function at the top level of a module, called as `function(component, *arguments)` with a component
-                that was built from flavor and configuration and opened there, its result plain data, which is
-                returned; or the source of a program, which gets the arguments as `sys.argv[1:]`, and what it prints
-                is returned.
+            target: A function at the top level of a module, called as `function(component, *arguments)` with a
+                component that was built from flavor and configuration and opened there; its result, plain data, is
+                returned. Or the source of a program, which gets the arguments as `sys.argv[1:]`; what it prints is
+                returned.
             arguments: Plain data.
             timeout: Seconds.
 

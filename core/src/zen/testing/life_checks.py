@@ -13,6 +13,7 @@ from zen.errors import ComponentUnavailable, ZenError
 from zen.testing.checks import Checks, DoesNotApply, refusal, require
 
 if TYPE_CHECKING:
+    from zen.interfaces import Component
     from zen.testing.kit import Kit
 
 CHECK_SECONDS = 10.0
@@ -96,7 +97,7 @@ class LifeChecks(Checks):
     def test_unreachable_service_is_told_in_time(self, kit: Kit) -> None:
         """With nobody at the address, open() or check() raises ComponentUnavailable in under 10 s."""
         component = kit.new(**self._unreachable())
-        seconds, error = _timed(lambda: (component.open(kit.host), component.check()))
+        seconds, error = _timed(lambda: _open(component, kit))
         try:
             _require_in_time(f"open(host) and check() with {dict(self._unreachable())}", seconds)
             require(
@@ -117,7 +118,7 @@ class LifeChecks(Checks):
         if type(self).provoke is LifeChecks.provoke:
             tried = f"open(host) and check() with {dict(self._unreachable())}"
             component = kit.new(**self._unreachable())
-            error = refusal(ZenError, lambda: (component.open(kit.host), component.check()), tried=tried, do=do)
+            error = refusal(ZenError, lambda: _open(component, kit), tried=tried, do=do)
         else:
             component, tried = kit.component, "to let the tool fail"
             error = refusal(ZenError, lambda: self.provoke(component), tried=tried, do=do)
@@ -200,6 +201,11 @@ def in_threads(*actions: Callable[[], object], timeout: float = 60.0) -> list[Ba
     if any(thread.is_alive() for thread in threads):
         errors.append(TimeoutError(f"a thread did not end in {timeout:g} s"))
     return errors
+
+
+def _open(component: Component, kit: Kit) -> None:
+    component.open(kit.host)
+    component.check()
 
 
 def _timed(action: Callable[[], object]) -> tuple[float, BaseException | None]:

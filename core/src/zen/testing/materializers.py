@@ -95,7 +95,7 @@ class MaterializerSuite(DistributionChecks):
         )
 
     def test_types_are_registered(self, kit: Kit) -> None:
-        """zen finds the materializer for the types of the values."""
+        """The registry finds the materializer for the types of the values."""
         for told, value in self.values().items():
             found = kit.registry.materializer(type(value))
             require(

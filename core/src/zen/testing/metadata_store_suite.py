@@ -312,7 +312,8 @@ class MetadataStoreSuite(ComponentSuite):
 
 
 def _schema(store: MetadataStore) -> Migration:
-    columns = f"name TEXT PRIMARY KEY, number BIGINT, real_number DOUBLE PRECISION, text_value TEXT, data {_BYTES[store.dialect]}"
+    numbers = "number BIGINT, real_number DOUBLE PRECISION"
+    columns = f"name TEXT PRIMARY KEY, {numbers}, text_value TEXT, data {_BYTES[store.dialect]}"
     return Migration(number=1, statements=(f"CREATE TABLE zen_testing ({columns})",))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zen.errors import ArtifactNotFound, ComponentError
@@ -80,8 +81,7 @@ class ModelRegistrySuite(ComponentSuite):
         given: list[int] = []
 
         def register() -> None:
-            for _ in range(3):
-                given.append(component.register(self.version(kit, model)).version)
+            given.extend(component.register(self.version(kit, model)).version for _ in range(3))
 
         errors = in_threads(register, register)
         kept = sorted(version.version for version in component.versions(model))
@@ -130,10 +130,8 @@ class ModelRegistrySuite(ComponentSuite):
     def test_what_does_not_exist_is_not_found(self, kit: Kit) -> None:
         """A model, a number or an alias that does not exist raises ArtifactNotFound."""
         model, component = self._three(kit), kit.component
-        for name, version in ((_model(), 1), (_model(), "latest"), (model, 7), (model, "nobody")):
-            self._not_found(
-                lambda name=name, version=version: component.get(name, version), f"get({name!r}, {version!r})"
-            )
+        for asked in ((_model(), 1), (_model(), "latest"), (model, 7), (model, "nobody")):
+            self._not_found(partial(component.get, *asked), f"get{asked}")
 
     def test_versions_stand_newest_first(self, kit: Kit) -> None:
         """`versions` returns all versions of the model, newest first; none for a model that does not exist."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from zen.testing.checks import DoesNotApply, NotVerified, require
 from zen.testing.fakes.launcher import FakeLauncher
 from zen.testing.pipelines import run_pipeline
 from zen.testing.suite import ComponentSuite
+from zen.testing.waiting import within
 
 if TYPE_CHECKING:
     from zen.testing.kit import Kit
@@ -120,7 +120,7 @@ class OrchestratorSuite(ComponentSuite):
     def test_steps_wait_for_those_before_them(self, kit: Kit) -> None:
         """A step is executed after all the steps that it waits for have returned."""
         for told, graph in GRAPHS.items():
-            delays = {name: 0.05 for name in graph} if len(graph) < 10 else {}
+            delays = dict.fromkeys(graph, 0.05) if len(graph) < 10 else {}
             _require_order(f"run(plan, launcher) with {told}", graph, self._run(kit, graph, delays=delays))
 
     def test_steps_after_a_failure_are_executed(self, kit: Kit) -> None:
@@ -284,22 +284,6 @@ class OrchestratorSuite(ComponentSuite):
             require(state in RUN_STATES, tried="status(reference)", came=state, do=f"return one of {RUN_STATES}")
             time.sleep(0.02)
         return str(state)
-
-
-def within(seconds: float, action: Callable[[], object]) -> tuple[bool, BaseException | None]:
-    """Run an action on a thread, given up after some seconds; return whether it ended, and what it raised."""
-    errors: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            action()
-        except BaseException as error:  # noqa: BLE001  # told by the check
-            errors.append(error)
-
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return not thread.is_alive(), errors[0] if errors else None
 
 
 def _require_order(tried: str, graph: Graph, launcher: FakeLauncher) -> None:

@@ -12,14 +12,33 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
-if TYPE_CHECKING:
-    from zen.testing.kit import Kit
+from zen.testing.hosts import FakeHost
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1))\n"
 _CALL = "from zen.testing.processes import _answer; _answer()"
 _MARK = "zen-testing-answer:"
+
+
+class Setting(Protocol):
+    """What another process needs to know of a kit to open the same component."""
+
+    @property
+    def component_class(self) -> type[Any]:
+        """The class of the component."""
+
+    @property
+    def config_class(self) -> type | None:
+        """The class of its configuration."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration as JSON data."""
+
+    @property
+    def host(self) -> FakeHost:
+        """Whose folders and secrets it gets."""
 
 
 def run_program(
@@ -57,35 +76,35 @@ def run_program(
     return done.stdout
 
 
-def call_component(kit: Kit, function: Callable[..., Any], arguments: Sequence[Any], *, timeout: float) -> Any:
+def call_component(setting: Setting, function: Callable[..., Any], arguments: Sequence[Any], *, timeout: float) -> Any:
     """Return `function(component, *arguments)` from a new process; see `Kit.fresh_process`."""
-    said = run_program(_CALL, timeout=timeout, stdin=_request(kit, function, arguments))
+    said = run_program(_CALL, timeout=timeout, stdin=_request(setting, function, arguments))
     [answer] = [line for line in said.splitlines() if line.startswith(_MARK)]
     return json.loads(answer.removeprefix(_MARK))
 
 
-def start_component(kit: Kit, function: Callable[..., Any], arguments: Sequence[Any]) -> subprocess.Popen[str]:
+def start_component(setting: Setting, function: Callable[..., Any], arguments: Sequence[Any]) -> subprocess.Popen[str]:
     """Start `function(component, *arguments)` in a new process, for the caller to end."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", _START + _CALL, json.dumps(sys.path)]
     process = subprocess.Popen(command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe, text=True)
     assert process.stdin is not None
-    process.stdin.write(_request(kit, function, arguments))
+    process.stdin.write(_request(setting, function, arguments))
     process.stdin.close()
     process.stdin = None
     return process
 
 
-def _request(kit: Kit, function: Callable[..., Any], arguments: Sequence[Any]) -> str:
+def _request(setting: Setting, function: Callable[..., Any], arguments: Sequence[Any]) -> str:
     return json.dumps(
         {
             "function": reference(function),
             "arguments": list(arguments),
-            "component": reference(kit.component_class),
-            "config": reference(kit.config_class) if kit.config_class else None,
-            "settings": kit.settings,
-            "root": str(kit.tmp_path),
-            "secrets": kit.host.secrets.values,
+            "component": reference(setting.component_class),
+            "config": reference(setting.config_class) if setting.config_class else None,
+            "settings": setting.settings,
+            "root": str(setting.host.root),
+            "secrets": setting.host.secrets.values,
         }
     )
 
@@ -99,7 +118,6 @@ def reference(thing: Any) -> list[str]:
 def _answer() -> None:
     """Do what stdin asks for and print the result; the other process of `call_component`."""
     from zen.stacks.config import build
-    from zen.testing.hosts import FakeHost
 
     request = json.load(sys.stdin)
     config = build(resolved(request["config"]), request["settings"]) if request["config"] else None

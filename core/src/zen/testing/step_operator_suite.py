@@ -14,9 +14,9 @@ from zen.records import StepExit
 from zen.testing.checks import DoesNotApply, require
 from zen.testing.fakes.job import FakeJob
 from zen.testing.life_checks import in_threads
-from zen.testing.orchestrator_suite import within
 from zen.testing.pipelines import run_pipeline
 from zen.testing.suite import ComponentSuite
+from zen.testing.waiting import within
 
 if TYPE_CHECKING:
     from zen.testing.kit import Kit
@@ -265,9 +265,8 @@ class StepOperatorSuite(ComponentSuite):
         component, answers = kit.component, []
         ended, error = within(self.seconds, lambda: answers.append(component.run(job)))
         shown = " ".join(job.command.argv[:3])
-        require(
-            ended, tried=f"run(job) of {shown}", came=f"it did not return in {self.seconds:g} s", do="see what waits"
-        )
+        late = f"it did not return in {self.seconds:g} s"
+        require(ended, tried=f"run(job) of {shown}", came=late, do="return when the process has ended")
         if error is not None:
             raise AssertionError(
                 f"tried: run(job) of {shown}\n came: {type(error).__name__}: {error}\n   do: return a StepExit"

@@ -8,8 +8,8 @@ What the plugin contract lists and the interfaces as built do not have:
 | artifact store | checksum | the interface has no checksum: zen hashes what it writes and verifies what it reads |
 | artifact store | overwrite policy as declared | there is one policy: a put replaces |
 | artifact store | paging | `list` is an iterator; that more than 1,000 keys come is checked |
-| metadata store | runs, steps, artifacts, states, filters, lineage, cascades | all SQL is zen's own (`zen.storage`) and tested |
-| | | there; a store runs statements. Values, batches, conflicts and concurrency are checked |
+| metadata store | runs, steps, artifacts, unique ids | all SQL is zen's own (`zen.storage`); a store runs statements |
+| metadata store | states, filters, lineage, cascades | the same; values, batches, conflicts, concurrency are checked |
 | metadata store | schema upgrade from each released version | the migrations are zen's; `migrate` itself is checked |
 | metadata store | `durable` survives a power cut | no test can cut the power; the death of the process is checked |
 | secret store | version | the interface has no versions |

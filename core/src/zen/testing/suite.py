@@ -22,7 +22,7 @@ __all__ = ["ComponentSuite", "Kit", "Outcome", "run_checks"]
 
 
 class ComponentSuite(LifeChecks, ConfigChecks, FlavorChecks):
-    """What holds for a component of any kind. An author subclasses the suite of the kind:
+    """What holds for a component of any kind. An author subclasses the suite of the kind.
 
         class TestAcme(AlerterSuite):
             flavor = "acme"

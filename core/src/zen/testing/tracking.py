@@ -159,7 +159,7 @@ class ExperimentTrackerSuite(ComponentSuite):
                     barrier.wait()
                     tracking.log_params({"number": number})
                     barrier.wait()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # told by the check
                 errors.append(error)
 
         threads = [threading.Thread(target=track, args=(number,)) for number in (1, 2)]
@@ -187,8 +187,6 @@ class ExperimentTrackerSuite(ComponentSuite):
 
     def test_a_step_in_another_process_joins_the_run(self, kit: Kit) -> None:
         """What a step logs in a new process, with nothing but the reference, lands in the same run."""
-        if not kit.is_installed:
-            raise NotVerified("a class was handed in; another process needs the installed plugin")
         run, plan = sample_run()
         reference = kit.component.start_run(run, plan)
         kit.fresh_process(_step_elsewhere, reference, run.id)

@@ -101,7 +101,7 @@ def _flavor(names: Names, part: Part) -> str:
 def _tests(names: Names, parts: Sequence[Part]) -> str:
     suites = [
         template(
-            "suite_materializer" if part.kind == MATERIALIZER else "suite",
+            _suite(part.kind),
             cls=part.cls,
             suite=part.suite,
             flavor=names.flavor,
@@ -115,6 +115,12 @@ def _tests(names: Names, parts: Sequence[Part]) -> str:
         if part.kind == MATERIALIZER:
             lines += ["", *_import(f"{names.package}.{part.module}", [part.cls, f"{names.title}Value"])]
     return template("test_conformance.py", imports="\n".join(lines), suites="\n\n".join(suites)).rstrip() + "\n"
+
+
+def _suite(kind: str) -> str:
+    """Return the template of a kind's tests: its own where the kit cannot do without more from the author."""
+    own = f"suite_{kind}"
+    return own if (_TEMPLATES / f"{own}.txt").exists() else "suite"
 
 
 def _import(module: str, names: Sequence[str]) -> list[str]:

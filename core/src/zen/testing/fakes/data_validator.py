@@ -14,7 +14,13 @@ from zen.interfaces import DataValidator
 from zen.records import CheckResult, ValidationResult
 
 Table = list[dict[str, Any]]
-_TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool, "datetime": dt.datetime}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "bool": bool,
+    "datetime": dt.datetime,
+}
 _SAMPLE = 5
 
 
