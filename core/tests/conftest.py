@@ -62,7 +62,12 @@ def script(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Write a script of the project, run it in a process of its own and return how it ended."""
 
     def run(
-        text: str, *arguments: str, name: str = "flow.py", path: Sequence[Path] = (), timeout: float = 60, cwd: Path = home
+        text: str,
+        *arguments: str,
+        name: str = "flow.py",
+        path: Sequence[Path] = (),
+        timeout: float = 60,
+        cwd: Path = home,
     ) -> subprocess.CompletedProcess[str]:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(HEAD + dedent(text), encoding="utf-8")

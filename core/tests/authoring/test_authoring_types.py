@@ -26,7 +26,9 @@ def numbers():
 
 def traced(define, wanted: str, argument: str, *, made: str = "int", value: str = "1", imports: str = ""):
     """Trace a pipeline that hands an argument to a step with that annotation."""
-    text = PIPELINE.format(imports=imports, made=made, value=value, wanted=f": {wanted}" if wanted else "", argument=argument)
+    text = PIPELINE.format(
+        imports=imports, made=made, value=value, wanted=f": {wanted}" if wanted else "", argument=argument
+    )
     return define(text).numbers.plan()
 
 

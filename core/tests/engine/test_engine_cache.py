@@ -21,6 +21,21 @@ def train(data: list[int], lr: float = 0.5) -> Annotated[float, "model"]:
 @pipeline
 def training(lr: float = 0.5, n: int = 3):
     return train(load(n), lr)
+
+@pipeline
+def once():
+    return train.with_options(enable_cache=False)(load())
+
+@pipeline
+def twice():
+    return load(), load()
+
+def versioned(version):
+    @pipeline
+    def versioned():
+        return load.with_options(cache_version=version)()
+
+    return versioned()
 """
 
 
@@ -167,31 +182,16 @@ def test_the_cache_can_be_off_for_a_step_or_a_pipeline(flow) -> None:
     run = flow.training.with_options(enable_cache=False)()
     assert statuses(run) == ["off", "off"]
     assert run.outputs[0].version == 2
-
-    @flow.pipeline
-    def once():
-        return flow.train.with_options(enable_cache=False)(flow.load())
-
-    assert statuses(once()) == ["hit", "off"]
+    assert statuses(flow.once()) == ["hit", "off"]
 
 
 def test_the_cache_version_of_a_step_is_part_of_its_key(flow) -> None:
-    def run(version: str) -> str:
-        @flow.pipeline(name="training")
-        def versioned():
-            return flow.load.with_options(cache_version=version)()
-
-        return statuses(versioned())[0]
-
-    assert [run("1"), run("1"), run("2"), run("1")] == ["miss", "hit", "miss", "hit"]
+    found = [statuses(flow.versioned(version)) for version in ("1", "1", "2", "1")]
+    assert found == [["miss"], ["hit"], ["miss"], ["hit"]]
 
 
 def test_invocations_with_one_key_in_one_run_share_a_result(flow) -> None:
-    @flow.pipeline
-    def twice():
-        return flow.load(), flow.load()
-
-    run = twice()
+    run = flow.twice()
     assert statuses(run) == ["miss", "hit"]
     assert run.outputs[0].id == run.outputs[1].id
 
@@ -230,7 +230,9 @@ def test_a_hit_needs_its_objects(define, home, damage) -> None:
     flow = define(BIG)
     first = flow.numbers()
     assert flow.numbers().outputs[0].id == first.outputs[0].id
-    [stored] = [path for path in (home / ".zen" / "artifacts").rglob("*") if path.is_file() and path.stat().st_size > 300_000]
+    [stored] = [
+        path for path in (home / ".zen" / "artifacts").rglob("*") if path.is_file() and path.stat().st_size > 300_000
+    ]
     stored.chmod(0o600)
     stored.unlink() if damage == "delete" else stored.write_bytes(b"short")
     run = flow.numbers()

@@ -34,10 +34,13 @@ def test_a_failing_step_fails_the_run_from_the_users_exception(failed) -> None:
 
 def test_the_traceback_has_the_users_frames_and_none_of_ours(failed) -> None:
     run, error = failed(
-        "outer()", head='def inner():\n    return {}["x"]\n\ndef outer():\n    try:\n        inner()\n    except KeyError as e:\n        raise ValueError("b") from e'
+        "outer()",
+        head='def inner():\n    return {}["x"]\n\ndef outer():\n    try:\n        inner()\n    except KeyError as e:\n        raise ValueError("b") from e',
     )
     text = run.steps["work"].error.traceback
-    assert [line for line in ("in work", "in outer", "in inner", "direct cause", "ValueError: b") if line not in text] == []
+    assert [
+        line for line in ("in work", "in outer", "in inner", "direct cause", "ValueError: b") if line not in text
+    ] == []
     assert "zen/engine" not in text
     assert 'return {}["x"]' in text
     frames = []

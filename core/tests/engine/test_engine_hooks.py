@@ -30,6 +30,13 @@ def work(fail: bool) -> int:
     if fail:
         raise ValueError("mine")
     return 1
+
+def run(fail, step, **options):
+    @pipeline(raise_on_failure=False, **options)
+    def numbers():
+        step(fail)
+
+    return numbers()
 """
 
 
@@ -38,14 +45,8 @@ def run(define):
     flow = define(FLOW)
 
     def call(fail: bool, *, step=None, **options):
-        @flow.pipeline(raise_on_failure=False, **{key: hooks(flow, names) for key, names in options.items()})
-        def numbers():
-            work = flow.work
-            if step:
-                work = work.with_options(**{key: hooks(flow, names) for key, names in step.items()})
-            work(fail)
-
-        return numbers(), flow.seen
+        named = [{key: hooks(flow, names) for key, names in (given or {}).items()} for given in (step, options)]
+        return flow.run(fail, flow.work.with_options(**named[0]), **named[1]), flow.seen
 
     return call
 

@@ -42,7 +42,9 @@ def test_continue_runs_all_that_does_not_depend_on_the_failure(define, mode) -> 
 
 @pytest.mark.parametrize("mode", ["stop-on-failure", "fail-fast"])
 def test_stop_starts_nothing_more(define, home, mode) -> None:
-    (home / "zen.yaml").write_text("stacks: {one: {orchestrator: {flavor: local, max_parallel: 1}}}\ndefault_stack: one")
+    (home / "zen.yaml").write_text(
+        "stacks: {one: {orchestrator: {flavor: local, max_parallel: 1}}}\ndefault_stack: one"
+    )
     run = define(FLOW.format(mode=mode)).numbers()
     assert run.state == "failed"
     assert states(run) == {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from zen import Retries
+
 FLOW = """
 times = []
 
@@ -17,6 +19,13 @@ def work(good: int) -> int:
     if attempt_of() < good:
         raise ValueError(f"attempt {attempt_of()}")
     return attempt_of()
+
+def run(good, retries):
+    @pipeline(raise_on_failure=False)
+    def numbers():
+        return work.with_options(retries=retries)(good)
+
+    return numbers()
 """
 
 
@@ -26,18 +35,13 @@ def run(define):
 
     def call(retries, good: int):
         flow.times.clear()
-
-        @flow.pipeline(raise_on_failure=False)
-        def numbers():
-            return flow.work.with_options(retries=retries)(good)
-
-        return numbers(), list(flow.times), flow
+        return flow.run(good, retries), list(flow.times)
 
     return call
 
 
 def test_a_step_is_tried_again_as_often_as_it_says_and_no_more(run) -> None:
-    failed, times, _ = run(2, good=9)
+    failed, times = run(2, good=9)
     assert (failed.state, len(times)) == ("failed", 3)
     assert [(each.attempt, each.state, each.error.message) for each in failed.attempts] == [
         (number, "failed", f"attempt {number}") for number in (1, 2, 3)
@@ -46,12 +50,12 @@ def test_a_step_is_tried_again_as_often_as_it_says_and_no_more(run) -> None:
 
 
 def test_no_retries_is_one_attempt(run) -> None:
-    failed, times, _ = run(0, good=2)
+    failed, times = run(0, good=2)
     assert (len(times), len(failed.attempts)) == (1, 1)
 
 
 def test_a_retry_that_succeeds_completes_the_run(run) -> None:
-    completed, times, _ = run(5, good=3)
+    completed, times = run(5, good=3)
     assert (completed.state, completed.error, len(times)) == ("completed", None, 3)
     assert [each.state for each in completed.attempts] == ["failed", "failed", "completed"]
     assert completed.outputs[0].load() == 3
@@ -59,16 +63,10 @@ def test_a_retry_that_succeeds_completes_the_run(run) -> None:
 
 
 def test_the_delay_grows_by_the_back_off(run) -> None:
-    _, times, flow = run_with(run, count=3, delay=0.05, backoff=2.0)
+    _, times = run(Retries(count=3, delay=0.05, backoff=2.0), good=9)
     gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
     assert [gap >= wanted for gap, wanted in zip(gaps, (0.05, 0.1, 0.2), strict=True)] == [True] * 3
     assert gaps[0] < 0.1 + 0.05
-
-
-def run_with(run, **policy):
-    from zen import Retries
-
-    return run(Retries(**policy), good=9)
 
 
 def test_failure_hooks_wait_for_the_last_attempt(define) -> None:

@@ -112,7 +112,9 @@ def test_sigterm_cancels_the_run_and_ends_by_sigterm(interrupted, text) -> None:
 
 
 def test_ctrl_c_ends_steps_in_workers_beside(interrupted, home) -> None:
-    (home / "zen.yaml").write_text("stacks: {two: {orchestrator: {flavor: local, max_parallel: 2}}}\ndefault_stack: two")
+    (home / "zen.yaml").write_text(
+        "stacks: {two: {orchestrator: {flavor: local, max_parallel: 2}}}\ndefault_stack: two"
+    )
     code, _, run = interrupted(BESIDE, signal.SIGINT)
     assert code == -signal.SIGINT
     assert run.state == "cancelled"

@@ -245,7 +245,9 @@ def test_a_local_step_that_asks_for_a_process_is_refused_before_anything_runs(de
 
 
 def test_steps_in_workers_run_beside_each_other(script, home) -> None:
-    (home / "zen.yaml").write_text("stacks: {two: {orchestrator: {flavor: local, max_parallel: 2}}}\ndefault_stack: two")
+    (home / "zen.yaml").write_text(
+        "stacks: {two: {orchestrator: {flavor: local, max_parallel: 2}}}\ndefault_stack: two"
+    )
     done = script("""
         @step(isolate=True)
         def work(n: int) -> int:

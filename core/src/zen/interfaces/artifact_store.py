@@ -24,8 +24,8 @@ class ObjectInfo:
 class ArtifactStore(Component):
     """Keeps bytes under keys such as `objects/sha256/ab/cdef…`.
 
-    Keys are relative POSIX paths of `[A-Za-z0-9._/-]`, made by zen, never by users. Safe for use from several threads
-    and processes at once.
+    Keys are relative POSIX paths of `[A-Za-z0-9._/-]`, made by zen, never by users; any other (`../x`, `/x`) is refused
+    with a `ZenError` or a `ValueError`. Safe for use from several threads and processes at once.
 
     Attributes:
         reach: From where the bytes can be read: this `process`, this `host`, or the `network`.

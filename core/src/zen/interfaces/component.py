@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from zen.interfaces.host import Host
 
@@ -50,3 +50,8 @@ class Component(ABC):
 
     def close(self) -> None:
         """Let go of everything. Calling it again is harmless."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__qualname__} belongs to its process and is not pickled: flavor and configuration travel"
+        )

@@ -73,7 +73,8 @@ class MetadataStore(Component):
         With `durable` the batch survives a power cut once this returns; without, it survives the death of the process.
 
         Raises:
-            WriteConflict: When a change touched another number of rows than it expects; `index` says which.
+            WriteConflict: When a change touched another number of rows than it expects, or adds a row under a key
+                that exists; `index` says which.
             StoreBusy: When another process held the database for too long.
         """
 

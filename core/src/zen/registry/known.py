@@ -1,8 +1,8 @@
 """What can be installed: flavors, and types of values, that are known to have a plugin.
 
 Only error messages use this: a plugin that is not listed works in the same way. Nothing stands here that this project
-does not keep itself: a name that is recommended before it exists could be anybody's. Each flavor name stands with the kinds
-that its plugin offers, so that all that a stack lacks can be put into one `pip install` line.
+does not keep itself: a name that is recommended before it exists could be anybody's. Each flavor name stands with the
+kinds that its plugin offers, so that all that a stack lacks can be put into one `pip install` line.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -199,14 +199,16 @@ class ModelDeployerSuite(ComponentSuite):
         with self._deployed(kit) as made:
             before = kit.component.predict(made.name, data)
             kit.component.close()
-            state, answer = kit.fresh_process(_asked, made.name, data, timeout=self.seconds)
+            try:
+                state, answer = kit.fresh_process(_asked, made.name, data, timeout=self.seconds)
+            finally:
+                kit.component.open(kit.host)
             require(
                 state == made.state and self.same(answer, before),
                 tried="close(), then get(name) and predict(name, data) in a new process",
                 came=f"{state}, {answer!r}",
                 do="let it run on its own, and find it by its name",
             )
-            kit.component.open(kit.host)
 
     def test_swapping_loses_no_request(self, kit: Kit) -> None:
         """Capability `swap`: while another version is deployed to a name, each request is answered."""
@@ -279,7 +281,7 @@ class _Load:
     def __init__(self, component: Any, name: str, data: Any) -> None:
         self.answers: list[Any] = []
         self.errors: list[BaseException] = []
-        self._ask = lambda: component.predict(name, data)
+        self._ask: Callable[[], Any] = lambda: component.predict(name, data)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Graph = Mapping[str, Sequence[str]]
 
-DIAMOND: Graph = {"load": (), "left": ("load",), "right": ("load",), "join": ("left", "right")}
+DIAMOND: Graph = {"extract": (), "left": ("extract",), "right": ("extract",), "save": ("left", "right")}
 LINE: Graph = {"first": (), "second": ("first",), "third": ("second",)}
 GRAPHS: dict[str, Graph] = {
     "one step": {"only": ()},
@@ -32,7 +32,7 @@ GRAPHS: dict[str, Graph] = {
     },
 }
 _CODE = CodeRef(module="flow", qualname="work")
-_MOMENT = 0.3
+_MOMENT = 0.2
 
 _PIPELINE = """
 @step
@@ -211,6 +211,9 @@ class OrchestratorSuite(ComponentSuite):
         launcher, reference = self._submit(kit, LINE, delays={"first": 2 * _MOMENT, "second": 2 * _MOMENT})
         if ("end", "third") in launcher.events():
             raise NotVerified("the run had ended before it could be cancelled")
+        deadline = time.monotonic() + self.seconds
+        while ("start", "first") not in launcher.events() and time.monotonic() < deadline:
+            time.sleep(0.01)
         kit.component.cancel(reference)
         state = self._final(kit.component, reference)
         events = launcher.events()

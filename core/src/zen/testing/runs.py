@@ -10,7 +10,7 @@ Rows of the field's usual list that are left out:
 | orchestrator | same idempotency key twice, schedules | the interface has neither |
 | orchestrator | same code in every step | the engine's snapshot sees to it |
 | step operator | inputs and outputs travel by URI | the command does that itself, through the artifact store |
-| step operator | an image that cannot be pulled | is `never-started`, as a program that does not exist, which is tried |
+| step operator | an image that cannot be pulled | is `never-started`, as a program that does not exist |
 | step operator | environment lists the plugins of role `step` | there are no roles |
 """
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from zen.testing.kit import Kit
 
 _ODD = """{"a": "größe 模型", "b": "$HOME 'x' \\"y\\" %PATH% `z`"}"""
-_MEMORY = 256 * 1024**2
-_MOMENT = 0.4
+_MEMORY = 128 * 1024**2
+_MOMENT = 0.25
 
 _SLOW = f"import time; print('first', flush=True); time.sleep({2 * _MOMENT}); print('second', flush=True)"
 _STREAMS = "import sys; print('to out', flush=True); print('to err', file=sys.stderr, flush=True)"
@@ -40,7 +40,7 @@ for _ in range(1200):
         beats.write("x")
     time.sleep(0.05)
 '''
-subprocess.Popen([sys.executable, "-c", child])
+subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 for _ in range(1200):
     if pathlib.Path("over").exists():
         break
@@ -221,7 +221,7 @@ class StepOperatorSuite(ComponentSuite):
         """Capability `resources`: a process that takes far more memory than its step asks for does not succeed."""
         if "resources" not in kit.component_class.capabilities:
             raise DoesNotApply("does not declare `resources`")
-        program = f"import time; time.sleep(0.2); data = bytearray({4 * _MEMORY}); print(len(data))"
+        program = f"import time; time.sleep(0.2); data = b'x' * {4 * _MEMORY}; print(len(data))"
         ended = self._run(kit, self._python(kit, program, resources={"memory": _MEMORY}))
         require(
             ended.cause == "out-of-memory" or (ended.cause == "exited" and ended.code),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from zen.interfaces import ExperimentTracker, StepTracking
 from zen.records import Plan, RunRecord, StepRunRecord
@@ -42,6 +42,8 @@ class MemoryStep(StepTracking):
 class MemoryTracker(ExperimentTracker):
     """Keeps runs as JSON files in the state folder, so that every process of a run sees them."""
 
+    step_class: ClassVar[type[MemoryStep]] = MemoryStep
+
     def start_run(self, run: RunRecord, plan: Plan) -> dict[str, Any]:
         """Make a folder for the run, or take the one that it has."""
         folder = self._folder(run.id)
@@ -59,7 +61,7 @@ class MemoryTracker(ExperimentTracker):
     def _step(self, reference: Mapping[str, Any], step_run: StepRunRecord) -> Iterator[StepTracking]:
         log: dict[str, Any] = {"name": step_run.name, "params": {}, "metrics": [], "metadata": {}, "state": "completed"}
         try:
-            yield MemoryStep(log)
+            yield self.step_class(log)
         except BaseException:
             log["state"] = "failed"
             raise

@@ -1,0 +1,253 @@
+"""Orchestrators that a stranger wrote as a plugin: in this process, and on pools of other processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zen import Client
+from zen.errors import RunError
+
+LIGHT = """\
+from zen.plugins import Flavor, hookimpl
+
+NAMES = {"plain": "", "pool": "stranger_parts:PoolConfig", "forgets": "", "fails": "", "exits": ""}
+
+@hookimpl
+def zen_flavors():
+    return [
+        Flavor(kind="orchestrator", name=name, summary=name, config=config, implementation=f"stranger_parts:{name.title()}")
+        for name, config in NAMES.items()
+    ]
+"""
+PARTS = """\
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from zen.interfaces import Orchestrator
+
+class Plain(Orchestrator):
+    def run(self, plan, launcher):
+        for step in plan.steps:
+            launcher.execute(step.name)
+
+@dataclass(frozen=True)
+class PoolConfig:
+    method: str = "spawn"
+
+class Pool(Orchestrator):
+    def run(self, plan, launcher):
+        order = TopologicalSorter(plan.graph())
+        order.prepare()
+        with ProcessPoolExecutor(2, multiprocessing.get_context(self.config.method)) as pool:
+            while order.is_active():
+                ready = order.get_ready()
+                for name, done in [(name, pool.submit(launcher.execute, name)) for name in ready]:
+                    done.result()
+                    order.done(name)
+
+class Forgets(Orchestrator):
+    def run(self, plan, launcher):
+        launcher.execute(plan.steps[0].name)
+
+class Fails(Orchestrator):
+    def run(self, plan, launcher):
+        launcher.execute(plan.steps[0].name)
+        raise LookupError("the engine broke")
+
+class Exits(Orchestrator):
+    def run(self, plan, launcher):
+        sys.exit(3)
+"""
+FLOW = """
+import multiprocessing
+from dataclasses import dataclass
+
+@dataclass
+class Data:
+    numbers: list
+
+@step
+def load(n: int) -> Annotated[Data, "data"]:
+    print("loading", n)
+    return Data(list(range(n)))
+
+@step
+def train(data: Data, lr: float = 0.5) -> Annotated[float, "model"]:
+    log_metrics({"loss": lr})
+    save_artifact([lr], f"extra_{len(data.numbers)}")
+    assert type(data) is Data
+    return sum(data.numbers) * lr
+
+@step(retries=1)
+def bad(data: Data) -> int:
+    raise ValueError("mine")
+
+@step
+def pid(model: float) -> int:
+    return os.getpid()
+
+@pipeline(raise_on_failure=False)
+def numbers():
+    small, large = load(3), load(5)
+    models = [train(small), train(large, lr=2.0)]
+    bad(small)
+    return [*models, pid(models[0])]
+"""
+REPORT = """
+run = numbers()
+print("report", run.state, [step.state for step in run.steps.values()], [each.load() for each in run.outputs[:2]])
+print("report", run.metrics, run.steps["bad"].attempt, run.outputs[2].load() == os.getpid())
+"""
+GUARD = '\nif __name__ == "__main__":\n' + "".join(f"    {line}\n" for line in REPORT.strip().splitlines())
+GOOD = [
+    "report failed ['completed', 'completed', 'completed', 'completed', 'failed', 'completed'] [1.5, 20.0]",
+    "report {'train.loss': 0.5, 'train_2.loss': 2.0} 2 ",
+]
+
+
+@pytest.fixture
+def stranger(home, monkeypatch) -> Path:
+    """Install the stranger's plugin: a folder with metadata and modules, on the path."""
+    site = home.parent / f"{home.name}-site"
+    (site / "zen_plugin_stranger-0.3.dist-info").mkdir(parents=True)
+    entries = "".join(f"{name} = stranger_light\n" for name in ("plain", "pool", "forgets", "fails", "exits"))
+    (site / "zen_plugin_stranger-0.3.dist-info" / "entry_points.txt").write_text(f"[zen.plugins.v1]\n{entries}")
+    (site / "stranger_light.py").write_text(LIGHT)
+    (site / "stranger_parts.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+def choose(home: Path, orchestrator: str) -> None:
+    (home / "zen.yaml").write_text(f"stacks: {{one: {{orchestrator: {orchestrator}}}}}\ndefault_stack: one\n")
+
+
+def reported(done) -> list[str]:
+    return [line for line in done.stdout.splitlines() if line.startswith("report")]
+
+
+def test_a_plain_orchestrator_runs_everything_in_this_process(script, stranger, home) -> None:
+    choose(home, "plain")
+    done = script(FLOW + GUARD, path=[stranger])
+    assert reported(done) == [GOOD[0], GOOD[1] + "True"], done.stderr
+    spec = Client(root=home).run().plan.stack.of("orchestrator")[0]
+    assert (spec.flavor, spec.distribution, spec.version) == ("plain", "zen-plugin-stranger", "0.3")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("end", [GUARD, REPORT], ids=["guarded", "unguarded"])
+def test_an_orchestrator_on_a_process_pool_runs_everything_there(script, stranger, home, method, end) -> None:
+    choose(home, f"{{flavor: pool, method: {method}}}")
+    done = script(FLOW + end, path=[stranger])
+    if method == "spawn" and end == REPORT and not reported(done):
+        # The pool's processes load the script themselves, before any of our code runs there.
+        assert done.returncode != 0
+        assert '__name__ == "__main__"' in done.stderr
+        return
+    assert reported(done) == [GOOD[0], GOOD[1] + "False"], done.stderr
+    run = Client(root=home).run()
+    assert {name: [line.text for line in run.logs(name)] for name in ("load", "load_2")} == {
+        "load": ["loading 3"],
+        "load_2": ["loading 5"],
+    }
+    assert run.steps["train"].outputs["extra_3"].load() == [0.5]
+    assert run.steps["bad"].error.type == "ValueError"
+    assert len(Client(root=home).runs()) == 1
+
+
+def test_a_process_of_the_pool_that_dies_leaves_no_running_step(script, stranger, home) -> None:
+    choose(home, "{flavor: pool, method: fork}")
+    done = script(
+        """
+        @step
+        def dies() -> None:
+            os._exit(3)
+
+        @pipeline(raise_on_failure=False)
+        def numbers():
+            dies()
+
+        if __name__ == "__main__":
+            print("report", numbers().state)
+        """,
+        path=[stranger],
+    )
+    assert reported(done) == ["report failed"], done.stderr
+    run = Client(root=home).run()
+    assert "BrokenProcessPool" in run.error.type
+    assert [step.state for step in run.attempts] == ["lost"]
+
+
+def test_an_orchestrator_that_forgets_a_step_is_reported(define, stranger, home) -> None:
+    choose(home, "forgets")
+    flow = define(FLOW)
+    with pytest.raises(RunError, match="'forgets' returned before it executed 'load_2'"):
+        flow.numbers()
+    run = Client(root=home).run()
+    assert (run.state, run.steps["load"].state) == ("failed", "completed")
+    assert "must call launcher.execute for every step" in run.error.hint
+
+
+def test_an_orchestrator_that_fails_fails_the_run_with_its_error(define, stranger, home) -> None:
+    choose(home, "fails")
+    run = define(FLOW).numbers()
+    assert (run.state, run.error.type, run.steps["load"].state) == ("failed", "LookupError", "completed")
+    assert "the engine broke" in run.error.message
+    assert "in run" in run.error.traceback
+
+
+def test_an_orchestrator_that_leaves_does_not_leave_a_running_run(define, stranger, home) -> None:
+    choose(home, "exits")
+    with pytest.raises(SystemExit):
+        define(FLOW).numbers()
+    assert [run.state for run in Client(root=home).runs()] == ["failed"]
+
+
+def test_local_steps_run_on_a_pool_that_forks(script, stranger, home) -> None:
+    choose(home, "{flavor: pool, method: fork}")
+    done = script(
+        """
+        def made(number):
+            @step
+            def work() -> int:
+                return number
+            return work
+
+        @pipeline
+        def numbers():
+            return made(1)(), made(2)()
+
+        if __name__ == "__main__":
+            print("report", [each.load() for each in numbers().outputs])
+        """,
+        path=[stranger],
+    )
+    assert reported(done) == ["report [1, 2]"], done.stderr
+
+
+def test_local_steps_on_a_pool_that_spawns_say_what_to_do(script, stranger, home) -> None:
+    choose(home, "{flavor: pool, method: spawn}")
+    done = script(
+        """
+        def made(number):
+            @step
+            def work() -> int:
+                return number
+            return work
+
+        @pipeline(raise_on_failure=False)
+        def numbers():
+            made(1)()
+
+        if __name__ == "__main__":
+            error = numbers().steps["work"].error
+            print("report", error.message, error.hint)
+        """,
+        path=[stranger],
+    )
+    [line] = reported(done) or [done.stderr]
+    assert "defined inside a function" in line
+    assert "move work to the top level" in line

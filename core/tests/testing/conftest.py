@@ -1,0 +1,89 @@
+"""Trying suites on components: correct ones, and saboteurs, which have one defect each."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zen.testing import Checks, ComponentSuite, Outcome, run_checks
+
+
+class Trial:
+    """Runs suites on classes, each time in a folder of its own."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self._folder = tmp_path
+        self._count = 0
+
+    def outcomes(self, suite: type[ComponentSuite], component: Any, **options: Any) -> dict[str, Outcome]:
+        """Return how each check ended."""
+        self._count += 1
+        return run_checks(suite, component=component, tmp_path=self._folder / str(self._count), **options)
+
+    def failed(self, suite: type[ComponentSuite], component: Any, **options: Any) -> list[str]:
+        """Return the checks that failed; each says what was tried, what came and what to do."""
+        failed = {
+            n: outcome.message for n, outcome in self.outcomes(suite, component, **options).items() if outcome.failed
+        }
+        for message in failed.values():
+            assert message.startswith("tried: ") and "\n came: " in message and "\n   do: " in message, message
+        return list(failed)
+
+    def own(self, suite: type[ComponentSuite]) -> set[str]:
+        """Return the checks of the kind, without those that all kinds have."""
+        return set(suite.names()) - set(ComponentSuite.names())
+
+    def skipped(self, suite: type[ComponentSuite], component: Any) -> dict[str, str]:
+        """Return the checks of the kind that a correct component skips, with the reasons; none may fail."""
+        outcomes = self.outcomes(suite, component)
+        assert not {name: outcome.message for name, outcome in outcomes.items() if outcome.failed}
+        return {name: outcomes[name].message for name in self.own(suite) if outcomes[name].skipped}
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    """Return what runs suites."""
+    return Trial(tmp_path / "trial")
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Install a plugin for the test, in this process and in those that the checks start."""
+
+    def install(kind: str, source: str) -> None:
+        """Install the flavor `kit`: the class `Kit` of some source."""
+        site = tmp_path / "site"
+        info = site / "zen_plugin_kit-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zen-plugin-kit\nVersion: 1.0\n\nFor tests.\n")
+        (info / "entry_points.txt").write_text("[zen.plugins.v1]\nkit = kit_plugin\n")
+        (site / "kit_component.py").write_text(source)
+        (site / "kit_plugin.py").write_text(
+            "from zen.plugins import Flavor, hookimpl\n@hookimpl\ndef zen_flavors():\n"
+            f"    return [Flavor(kind={kind!r}, name='kit', summary='For tests', implementation='kit_component:Kit')]\n"
+        )
+        monkeypatch.syspath_prepend(str(site))
+        for name in ("kit_component", "kit_plugin"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+
+    return install
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give tests that take a saboteur each of the module's `SABOTEURS`: suite → check → one or several of them."""
+    if "saboteur" not in metafunc.fixturenames:
+        return
+    table: dict[type[Checks], dict[str, Any]] = metafunc.module.SABOTEURS
+    cases = [
+        pytest.param(suite, check, each, id=f"{each.__name__}-{check}")
+        for suite, rows in table.items()
+        for check, found in rows.items()
+        for each in (found if isinstance(found, tuple) else (found,))
+    ]
+    metafunc.parametrize(("suite", "check", "saboteur"), cases)
