@@ -282,3 +282,58 @@ def test_a_step_that_closes_the_streams_does_not_close_them_for_others(define, c
     assert [line.text for line in run.logs("talk")] == ["still here"]
     print("and here")
     assert capsys.readouterr().out == "still here\nand here\n"
+
+
+def test_warnings_of_steps_are_warnings_of_the_run(define) -> None:
+    run = define("""
+        def broken():
+            raise RuntimeError("hook")
+
+        @step(on_success=broken)
+        def work() -> int:
+            return 1
+
+        @pipeline
+        def numbers():
+            work()
+    """).numbers()
+    assert run.warnings == ("the hook flow:broken failed: RuntimeError: hook",)
+    assert run.steps["work"].record.warnings == run.warnings
+
+
+def test_a_failing_step_in_a_worker_has_no_live_exception_but_its_record(script) -> None:
+    done = script("""
+        @step(isolate=True)
+        def work() -> None:
+            raise KeyError("mine")
+
+        @pipeline
+        def numbers():
+            work()
+
+        if __name__ == "__main__":
+            try:
+                numbers()
+            except RunFailed as error:
+                print(error.__cause__, error.run.steps["work"].error.type, "step 'work': 'mine'" in str(error))
+    """)
+    assert done.stdout == "None KeyError True\n", done.stderr
+
+
+def test_an_unguarded_script_that_starts_processes_by_spawn_does_not_run_again(script, home) -> None:
+    done = script("""
+        import multiprocessing
+
+        @step
+        def work() -> int:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                return pool.apply_async(abs, [-3]).get(timeout=3)
+
+        @pipeline(raise_on_failure=False)
+        def numbers():
+            work()
+
+        numbers()
+    """)
+    assert 'put the call under `if __name__ == "__main__":`' in done.stderr
+    assert len(Client(root=home).runs()) == 1

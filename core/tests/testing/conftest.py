@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,23 @@ class Trial:
         self._folder = tmp_path
         self._count = 0
 
-    def outcomes(self, suite: type[ComponentSuite], component: Any, **options: Any) -> dict[str, Outcome]:
-        """Return how each check ended."""
+    def outcomes(
+        self, suite: type[ComponentSuite], component: Any, only: Iterable[str] | None = None
+    ) -> dict[str, Outcome]:
+        """Return how each check ended. They run a few at a time: most of what they do is to wait."""
         self._count += 1
-        return run_checks(suite, component=component, tmp_path=self._folder / str(self._count), **options)
+        folder = self._folder / str(self._count)
 
-    def failed(self, suite: type[ComponentSuite], component: Any, **options: Any) -> list[str]:
+        def outcome(name: str) -> Outcome:
+            return run_checks(suite, component=component, tmp_path=folder, only=[name])[name]
+
+        names = list(suite.names()) if only is None else list(only)
+        with ThreadPoolExecutor(6) as pool:
+            return dict(zip(names, pool.map(outcome, names), strict=True))
+
+    def failed(self, suite: type[ComponentSuite], component: Any) -> list[str]:
         """Return the checks that failed; each says what was tried, what came and what to do."""
-        failed = {
-            n: outcome.message for n, outcome in self.outcomes(suite, component, **options).items() if outcome.failed
-        }
+        failed = {n: outcome.message for n, outcome in self.outcomes(suite, component).items() if outcome.failed}
         for message in failed.values():
             assert message.startswith("tried: ") and "\n came: " in message and "\n   do: " in message, message
         return list(failed)
@@ -55,8 +63,8 @@ def trial(tmp_path: Path) -> Trial:
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Install a plugin for the test, in this process and in those that the checks start."""
 
-    def install(kind: str, source: str) -> None:
-        """Install the flavor `kit`: the class `Kit` of some source."""
+    def install(kind: str, source: str, config: str = "") -> None:
+        """Install the flavor `kit`: the class `Kit` of some source, and the class of its configuration."""
         site = tmp_path / "site"
         info = site / "zen_plugin_kit-1.0.dist-info"
         info.mkdir(parents=True)
@@ -65,7 +73,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         (site / "kit_component.py").write_text(source)
         (site / "kit_plugin.py").write_text(
             "from zen.plugins import Flavor, hookimpl\n@hookimpl\ndef zen_flavors():\n"
-            f"    return [Flavor(kind={kind!r}, name='kit', summary='For tests', implementation='kit_component:Kit')]\n"
+            f"    return [Flavor(kind={kind!r}, name='kit', summary='For tests', config={config!r},"
+            " implementation='kit_component:Kit')]\n"
         )
         monkeypatch.syspath_prepend(str(site))
         for name in ("kit_component", "kit_plugin"):

@@ -155,8 +155,9 @@ class Travelling(Good):
         super().open(host)
         self.session = "open"
 
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "host"}
+    def __reduce__(self):
+        state = {name: value for name, value in vars(self).items() if name != "host"}
+        return object.__new__, (type(self),), state
 
 
 class Logging(Good):

@@ -21,24 +21,24 @@ from zen.testing import (
 
 class Runs(OrchestratorSuite):
     flavor = "kit"
-    seconds = 3
+    seconds = 2
     lacks = {"map": "it is small", "detached": "it is small"}
 
 
 class DetachedRuns(OrchestratorSuite):
     flavor = "kit"
-    seconds = 3
+    seconds = 2
 
 
 class Jobs(StepOperatorSuite):
     flavor = "kit"
-    seconds = 3
+    seconds = 2
     lacks = {"resources": "it runs here"}
 
 
 class LimitedJobs(StepOperatorSuite):
     flavor = "kit"
-    seconds = 3
+    seconds = 2
 
 
 class NothingForOne(SequentialOrchestrator):
@@ -72,7 +72,7 @@ class Impatient(SequentialOrchestrator):
         for step in plan.steps:
             thread = threading.Thread(target=execute, args=(step.name,), daemon=True)
             thread.start()
-            thread.join(0.3)
+            thread.join(0.2)
             if errors:
                 raise errors[0]
 
@@ -302,7 +302,7 @@ def test_a_defect_fails_its_check_alone(trial, suite, check, saboteur):
 
 def test_correct_orchestrators_pass(trial):
     stack = dict.fromkeys(NEEDS_A_STACK[OrchestratorSuite], HANDED_IN)
-    small = {check: "does not declare `detached`" for check in SABOTEURS[DetachedRuns]}
+    small = dict.fromkeys(SABOTEURS[DetachedRuns], "does not declare `detached`")
     small["test_items_are_executed_before_their_step"] = "does not declare `map`"
     assert trial.skipped(Runs, SequentialOrchestrator) == stack | small
     assert trial.skipped(DetachedRuns, DetachedOrchestrator) == stack
@@ -362,3 +362,33 @@ def test_installed_ones_run_pipelines(trial, installed, suite, source, failed):
     outcomes = trial.outcomes(Patient, None, only=only)
     assert [name for name in only if outcomes[name].failed] == failed, outcomes
     assert not any(outcome.skipped for outcome in outcomes.values())
+
+
+SECRETIVE = """
+from dataclasses import dataclass
+from zen.secrets import Secret
+from zen.testing import SequentialOrchestrator
+
+@dataclass(frozen=True)
+class Config:
+    token: Secret
+
+class Kit(SequentialOrchestrator):
+    def run(self, plan, launcher):
+        if self.host.secrets.reveal(self.config.token) != "a b c":
+            raise RuntimeError("another token")
+        super().run(plan, launcher)
+"""
+
+
+def test_secrets_reach_a_pipeline_by_reference(trial, installed):
+    class Secretive(Runs):
+        seconds = 60
+
+        def config(self, kit):
+            kit.host.secrets.values["env/KIT_TOKEN"] = "a b c"
+            return {"token": "${secret:env/KIT_TOKEN}"}
+
+    installed("orchestrator", SECRETIVE, config="kit_component:Config")
+    outcome = trial.outcomes(Secretive, None, only=["test_a_pipeline_completes"])["test_a_pipeline_completes"]
+    assert outcome.passed, outcome.message

@@ -18,7 +18,7 @@ from zen.engine import Draft, annotations_of, current_progress, launch, without_
 from zen.errors import RunFailed, UsageError, nearest
 from zen.identity import is_plain, to_plain
 from zen.records import Plan, StackSpec
-from zen.source import adopt_main
+from zen.source import StopLoading, adopt_main, loading
 from zen.stacks import Project, find_project, secret_references
 
 RUN_NAME = "{pipeline}-{date}-{time}"
@@ -35,6 +35,7 @@ class Drafted:
 
 def run(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RunView:
     """Run a pipeline and return the run; see `Pipeline.__call__`."""
+    _refuse_second_import(pipeline)
     drafted = draft(pipeline, args, kwargs)
     finished = launch(drafted.draft, drafted.client.open_stack)
     view = drafted.client.view(finished.run)
@@ -87,6 +88,18 @@ def project_of(pipeline: PipelineDefinition) -> Project:
     """Return the project that the pipeline's file belongs to; for a notebook the current folder's."""
     file = Path(pipeline.function.__code__.co_filename)
     return find_project(file if file.is_file() else None)
+
+
+def _refuse_second_import(pipeline: PipelineDefinition) -> None:
+    """Refuse to run while `multiprocessing` imports the script once more to start a process: that would go on for ever."""
+    if loading():
+        raise StopLoading
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and getattr(processes.current_process(), "_inheriting", False):
+        raise UsageError(
+            f"pipeline {pipeline.name!r} was called while a new process imports the script that it stands in",
+            hint='put the call under `if __name__ == "__main__":`',
+        )
 
 
 def _planned(

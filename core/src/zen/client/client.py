@@ -129,7 +129,12 @@ class Client:
             return ArtifactView(find_artifact(self.open_stack, name, int(number)), self)
         if version is None and _HEX.fullmatch(ref) and self.database.artifact_version(ref) is None:
             found = self.database.artifacts_with_prefix(ref)
-            if len(found) == 1:
+            if len(found) > 1:
+                listed = ", ".join(f"{each.id} ({each.name}@{each.version})" for each in found[:5])
+                raise ArtifactNotFound(
+                    f"{ref!r} begins the id of {len(found)} artifacts: {listed}", hint="give more of the id"
+                )
+            if found:
                 return ArtifactView(found[0], self)
         return ArtifactView(find_artifact(self.open_stack, ref, version), self)
 

@@ -244,7 +244,7 @@ def _conducted(session: Session, token: str) -> Finished:
             interrupt = error
             session.interrupted = True
             session.stop("the run was interrupted", end_running=True)
-        except Exception as error:  # noqa: BLE001  # the orchestrator's code, or a store that failed
+        except BaseException as error:  # noqa: BLE001  # the orchestrator's code, or a store that failed
             trouble = error
             session.stop(f"the orchestrator failed: {error}", end_running=True)
         _settle(session)
@@ -253,7 +253,7 @@ def _conducted(session: Session, token: str) -> Finished:
     if session.interrupted:
         within = [error for error in session.exceptions.values() if isinstance(error, Terminated)]
         _reraise(within[0] if within else interrupt)
-    if trouble is not None and isinstance(trouble, ZenError):
+    if trouble is not None and (isinstance(trouble, ZenError) or not isinstance(trouble, Exception)):
         raise trouble
     return finished
 
@@ -287,6 +287,8 @@ def _settle(session: Session) -> None:
 
 def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
     session.flush()
+    if session.shared or session.interrupted or trouble:
+        _lose_running(session)
     last = _last_attempts(session)
     bad = [record for record in last.values() if failed(record)]
     state: RunState = CANCELLED if session.interrupted else FAILED if bad or trouble else COMPLETED
@@ -312,6 +314,14 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
         session.write([changes.amend_run(run, token=token)], durable=False)
     session.tell("run_finished", run)
     return Finished(run=run, exception=exception)
+
+
+def _lose_running(session: Session) -> None:
+    """Record attempts as lost whose process never came back: nobody waits for them any more."""
+    now = dt.datetime.now(dt.UTC)
+    running = [record.id for record in session.stack.database.step_runs(session.run.id) if not record.finished]
+    if running:
+        session.write([changes.lose_step(step_run, at=now) for step_run in running], durable=False)
 
 
 def _last_attempts(session: Session) -> dict[str, StepRunRecord]:

@@ -17,7 +17,7 @@ class ModelRegistry(Component):
 
     @abstractmethod
     def register(self, version: ModelVersion) -> ModelVersion:
-        """Add a version and return it with its number; the `version` that was given is ignored."""
+        """Add a version and return it with its number; the `version` and `aliases` that were given are ignored."""
 
     @abstractmethod
     def get(self, model: str, version: int | str) -> ModelVersion:
@@ -29,7 +29,7 @@ class ModelRegistry(Component):
 
     @abstractmethod
     def models(self) -> Sequence[str]:
-        """Return the names of the models, sorted."""
+        """Return the names of the models that have versions, sorted."""
 
     @abstractmethod
     def versions(self, model: str) -> Sequence[ModelVersion]:

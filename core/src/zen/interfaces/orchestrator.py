@@ -63,6 +63,9 @@ class Orchestrator(Component):
         A step is executed after all of `step.upstream()` returned, whatever their state: whether it then runs or is
         skipped is decided inside. Return when every step has a state. `plan.steps` stand in a valid order, and
         `plan.graph()` is what `graphlib.TopologicalSorter` takes.
+
+        What `execute` raises (a store that failed, Ctrl-C) is to be let through: the run is over then, and zen ends the
+        steps that are still under way.
         """
 
     def submit(self, plan: Plan, launcher: Launcher) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from zen.records import CodeRef, StepSpec
 
 
 class FakeJob:
-    """A command to run; `said` keeps each output with its stream and the time at which it came.
+    """A command to run; `said` keeps each output with its stream.
 
     Args:
         argv: Program and arguments.
@@ -21,6 +20,7 @@ class FakeJob:
         env: Variables to add to the environment.
         resources: What the step asks for.
         ends: Whether the process has to be ended; never by default.
+        on_output: Called with each output.
     """
 
     def __init__(
@@ -31,18 +31,22 @@ class FakeJob:
         env: Mapping[str, str] | None = None,
         resources: Mapping[str, Any] | None = None,
         ends: Callable[[], bool] | None = None,
+        on_output: Callable[[], object] | None = None,
     ) -> None:
         code = CodeRef(module="flow", qualname="train")
         self.step = StepSpec(name="train", code=code, operator="kit", resources=dict(resources or {}))
         self.command = Command(argv=tuple(argv), env=dict(env or {}), cwd=str(cwd))
-        self.said: list[tuple[str, str, float]] = []
+        self.said: list[tuple[str, str]] = []
         self._ends = ends
+        self._on_output = on_output
         self._lock = threading.Lock()
 
     def output(self, stream: str, text: str) -> None:
         """Keep some output."""
         with self._lock:
-            self.said.append((stream, text, time.monotonic()))
+            self.said.append((stream, text))
+        if self._on_output is not None:
+            self._on_output()
 
     def ending(self) -> bool:
         """Say whether the process has to be ended."""
@@ -50,5 +54,5 @@ class FakeJob:
 
     def text(self, *streams: str) -> str:
         """Return what was printed to these streams, or to all, with the line ends of Unix."""
-        parts = [text for stream, text, _ in self.said if not streams or stream in streams]
+        parts = [text for stream, text in self.said if not streams or stream in streams]
         return "".join(parts).replace("\r\n", "\n")
