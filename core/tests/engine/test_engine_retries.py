@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from zen import Retries
@@ -64,9 +66,8 @@ def test_a_retry_that_succeeds_completes_the_run(run) -> None:
 
 def test_the_delay_grows_by_the_back_off(run) -> None:
     _, times = run(Retries(count=3, delay=0.05, backoff=2.0), good=9)
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert [gap >= wanted for gap, wanted in zip(gaps, (0.05, 0.1, 0.2), strict=True)] == [True] * 3
-    assert gaps[0] < 0.1 + 0.05
 
 
 def test_failure_hooks_wait_for_the_last_attempt(define) -> None:

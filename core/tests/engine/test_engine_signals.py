@@ -118,7 +118,7 @@ def test_ctrl_c_ends_steps_in_workers_beside(interrupted, home) -> None:
     code, _, run = interrupted(BESIDE, signal.SIGINT)
     assert code == -signal.SIGINT
     assert run.state == "cancelled"
-    assert set(step.state for step in run.steps.values()) == {"cancelled"}
+    assert {step.state for step in run.steps.values()} == {"cancelled"}
 
 
 def test_a_handler_of_the_script_is_back_after_the_run(script) -> None:

@@ -91,7 +91,7 @@ def project_of(pipeline: PipelineDefinition) -> Project:
 
 
 def _refuse_second_import(pipeline: PipelineDefinition) -> None:
-    """Refuse to run while `multiprocessing` imports the script once more to start a process: that would go on for ever."""
+    """Refuse to run while `multiprocessing` imports the script once more to start a process: that would never end."""
     if loading():
         raise StopLoading
     processes = sys.modules.get("multiprocessing.process")

@@ -18,7 +18,7 @@ from zen.records import LogLine
 Stream = Literal["stdout", "stderr", "log"]
 LIMIT = 10 * 1024 * 1024
 _LONGEST = 64 * 1024
-# Control characters but the tab, line and paragraph separators, changes of direction, and surrogates, which are no text.
+# Control characters but the tab, line and paragraph separators, changes of direction, and surrogates: no text.
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -140,7 +140,7 @@ def captured_output(captured: Captured, after: Callable[[], None]) -> Iterator[N
     printed = any(isinstance(getattr(h, "stream", None), _Tee) or hasattr(h, "console") for h in root.handlers)
     handler = _LogHandler(captured) if root.handlers and not printed else None
     tees = _Tee(out, captured, "stdout", after), _Tee(err, captured, "stderr", after)
-    sys.stdout, sys.stderr = tees  # type: ignore[assignment]  # duck-typed on purpose
+    sys.stdout, sys.stderr = tees
     if handler:
         root.addHandler(handler)
     try:

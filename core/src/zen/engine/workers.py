@@ -111,7 +111,7 @@ class Worker:
         Path(self._faults.name).unlink(missing_ok=True)
 
     def _next_message(self) -> Any:
-        """Return what the worker says next: an empty message after a while, and `_END` when nothing can come any more."""
+        """Return what the worker says next: an empty message after a while, `_END` when nothing can come any more."""
         is_dead = not self.alive()  # before looking: what it said last is there by now, or a moment later
         with contextlib.suppress(queue.Empty):
             return self._messages.get(timeout=_POLL)
