@@ -213,7 +213,9 @@ def test_trying_plugins_names_each_broken_one_with_cause_and_way_out(outcome):
     assert done.returncode == 1
     results = {each["distribution"]: each for each in json.loads(done.stdout)}
     broken = {plugin["distribution"]: plugin["checked"] for plugin in PLUGINS if "checked" in plugin}
-    assert {name for name, each in results.items() if not each["ok"]} == set(broken)
+    # What else is installed here may be slow to import beside other tests: only these plugins are judged.
+    judged = {plugin["distribution"] for plugin in PLUGINS}
+    assert {name for name, each in results.items() if not each["ok"] and name in judged} == set(broken)
     for name, cause in broken.items():
         assert re.search(cause, results[name]["message"]), results[name]
         assert f"ZEN_DISABLE_PLUGINS={name}" in results[name]["hint"]
