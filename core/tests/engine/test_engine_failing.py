@@ -323,11 +323,12 @@ def test_a_failing_step_in_a_worker_has_no_live_exception_but_its_record(script)
 def test_an_unguarded_script_that_starts_processes_by_spawn_does_not_run_again(script, home) -> None:
     done = script("""
         import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
 
         @step
         def work() -> int:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                return pool.apply_async(abs, [-3]).get(timeout=3)
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                return pool.submit(abs, -3).result()
 
         @pipeline(raise_on_failure=False)
         def numbers():
@@ -336,4 +337,6 @@ def test_an_unguarded_script_that_starts_processes_by_spawn_does_not_run_again(s
         numbers()
     """)
     assert 'put the call under `if __name__ == "__main__":`' in done.stderr
-    assert len(Client(root=home).runs()) == 1
+    assert [run.steps["work"].error.type for run in Client(root=home).runs()] == [
+        "concurrent.futures.process.BrokenProcessPool"
+    ]

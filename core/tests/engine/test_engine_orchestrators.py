@@ -99,12 +99,12 @@ def numbers():
 REPORT = """
 run = numbers()
 print("report", run.state, [step.state for step in run.steps.values()], [each.load() for each in run.outputs[:2]])
-print("report", run.metrics, run.steps["bad"].attempt, run.outputs[2].load() == os.getpid())
+print("report", sorted(run.metrics.items()), run.steps["bad"].attempt, run.outputs[2].load() == os.getpid())
 """
 GUARD = '\nif __name__ == "__main__":\n' + "".join(f"    {line}\n" for line in REPORT.strip().splitlines())
 GOOD = [
     "report failed ['completed', 'completed', 'completed', 'completed', 'failed', 'completed'] [1.5, 20.0]",
-    "report {'train.loss': 0.5, 'train_2.loss': 2.0} 2 ",
+    "report [('train.loss', 0.5), ('train_2.loss', 2.0)] 2 ",
 ]
 
 

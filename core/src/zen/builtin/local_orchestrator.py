@@ -38,60 +38,75 @@ class LocalOrchestrator(Orchestrator):
     def run(self, plan: Plan, launcher: Launcher) -> None:
         """Execute every step after the steps it waits for."""
         parallel = self.config.max_parallel or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [1])
-        work = _Work(plan, launcher)
-        beside = [threading.Thread(target=work.help, daemon=True) for _ in range(parallel - 1)]
-        work.conduct(beside)
+        _Work(plan, launcher, parallel).conduct()
 
 
 class _Work:
     """The steps that are ready, shared by the threads that execute them."""
 
-    def __init__(self, plan: Plan, launcher: Launcher) -> None:
+    def __init__(self, plan: Plan, launcher: Launcher, parallel: int) -> None:
         self._launcher = launcher
+        self._most = parallel - 1
+        self._beside: list[threading.Thread] = []
         self._order = TopologicalSorter(plan.graph())
         self._order.prepare()
-        self._ready = deque(self._order.get_ready())
+        self._ready: deque[tuple[str, float]] = deque()  # with the time since when each waits
         self._changed = threading.Condition()
         self._error: BaseException | None = None
+        self._add_ready()
 
-    def conduct(self, beside: list[threading.Thread]) -> None:
-        started: list[threading.Thread] = []
+    def conduct(self) -> None:
+        """Execute steps in this thread until all are done; raise what went wrong in any."""
         try:
-            while (name := self._next()) is not None:
-                for thread in beside[len(started) :][: len(self._ready)]:
-                    thread.start()
-                    started.append(thread)
+            while (name := self._next(patience=0)) is not None:
                 self._execute(name)
         except BaseException as error:
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
+            self._give_up(error)
             raise
-        for thread in started:
+        for thread in self._beside:
             thread.join()
         if self._error is not None:
             raise self._error
 
-    def help(self) -> None:
-        """Take steps that wait, for as long as there are any."""
-        time.sleep(_PATIENCE)
+    def _help(self) -> None:
+        """Execute steps that have waited too long, until all are done."""
         try:
-            while (name := self._next()) is not None:
+            while (name := self._next(patience=_PATIENCE)) is not None:
                 self._execute(name)
         except BaseException as error:  # noqa: BLE001  # handed to the thread that conducts
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
+            self._give_up(error)
 
-    def _next(self) -> str | None:
+    def _next(self, *, patience: float) -> str | None:
+        """Return the next step once it has waited for `patience` seconds; None when nothing can follow."""
         with self._changed:
-            while not self._ready and self._order.is_active() and self._error is None:
-                self._changed.wait()
-            return self._ready.popleft() if self._ready and self._error is None else None
+            while self._error is None and self._order.is_active():
+                due = self._ready[0][1] + patience - time.monotonic() if self._ready else None
+                if due is not None and due <= 0:
+                    name, _ = self._ready.popleft()
+                    self._get_help()
+                    return name
+                self._changed.wait(due)
+            return None
+
+    def _get_help(self) -> None:
+        """Have a thread for each step that still waits, as far as allowed."""
+        for _ in range(min(len(self._ready), self._most - len(self._beside))):
+            thread = threading.Thread(target=self._help, daemon=True)
+            self._beside.append(thread)
+            thread.start()
 
     def _execute(self, name: str) -> None:
         self._launcher.execute(name)
         with self._changed:
             self._order.done(name)
-            self._ready.extend(self._order.get_ready())
+            self._add_ready()
+            self._changed.notify_all()
+
+    def _add_ready(self) -> None:
+        now = time.monotonic()
+        self._ready.extend((name, now) for name in self._order.get_ready())
+
+    def _give_up(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = self._error or error
             self._changed.notify_all()

@@ -116,6 +116,12 @@ def _check(plan: Plan, stack: OpenStack) -> None:
             stack.log.warning("the secret %r is empty or a single character; is that meant?", name)
     operators = [spec.name for spec in plan.stack.of("step_operator")]
     for step in plan.steps:
+        if step.apart and not step.code.importable:
+            raise UsageError(
+                f"step {step.name!r} asks for a process of its own, and no other process can load"
+                f" {step.code.qualname!r}",
+                hint="move the step to the top level of a file, or drop its timeout, isolate and step_operator",
+            )
         if step.operator and step.operator not in operators:
             raise UsageError(
                 f"step {step.name!r} asks for the step operator {step.operator!r}, and stack {plan.stack.name!r}"

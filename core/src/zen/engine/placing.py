@@ -15,7 +15,7 @@ from zen.engine.capture import Captured
 from zen.engine.failures import error_record
 from zen.engine.session import Session
 from zen.engine.workers import WorkerPool, show
-from zen.errors import ComponentError, RunCancelled, StepTimeout, UsageError, WorkerDied, WriteConflict, ZenError
+from zen.errors import ComponentError, RunCancelled, StepTimeout, WorkerDied, WriteConflict, ZenError
 from zen.interfaces import Command, StepOperator
 from zen.records import ErrorRecord, StepExit, StepRunRecord, StepSpec, StepState, to_json
 from zen.records.states import CANCELLED, FAILED
@@ -42,21 +42,9 @@ class Places:
         self._workers.close()
 
     def is_here(self, step: StepSpec) -> bool:
-        """Say whether a step runs in this process.
-
-        Raises:
-            UsageError: When it asks for another process, and no other process can load it.
-        """
-        apart = step.timeout is not None or step.isolate or bool(step.operator)
-        if not self._session.importable(step):
-            if apart:
-                raise UsageError(
-                    f"step {step.name!r} asks for a process of its own, and no other process can load"
-                    f" {step.code.qualname!r}",
-                    hint="move the step to the top level of a file, or drop its timeout, isolate and step_operator",
-                )
-            return True
-        return not apart and threading.current_thread() is threading.main_thread()
+        """Say whether a step runs in this process; launching has seen that others can load the steps that do not."""
+        is_main = threading.current_thread() is threading.main_thread()
+        return not step.code.importable or (is_main and not step.apart)
 
     def run(self, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> StepRunRecord:
         """Run a claimed attempt to its end and return its recorded state."""

@@ -125,10 +125,6 @@ class Session:
             known = self.functions[str(ref)] = getattr(found, "function", found)
         return known
 
-    def importable(self, step: StepSpec) -> bool:
-        """Say whether another process can load the code of a step."""
-        return bool(step.code.module) and "<" not in step.code.qualname and step.code.module != "__main__"
-
     def importer(self, module: str) -> Any:
         """Import a module of the project, or an installed one."""
         return load_module(module, self.root, script=self.script)

@@ -94,11 +94,9 @@ class Worker:
                 self._process.stdin.close()
         import subprocess
 
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        Path(self._faults.name).unlink(missing_ok=True)
+        self.kill()  # also what a step left running behind it
 
     def kill(self) -> None:
         """End the process group now."""

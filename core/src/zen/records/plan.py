@@ -33,6 +33,11 @@ class CodeRef:
     opaque: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def importable(self) -> bool:
+        """Whether another process can load it: not from a notebook, and not from inside a function."""
+        return bool(self.module) and "<" not in self.qualname and self.module != "__main__"
+
     def __str__(self) -> str:
         return f"{self.module}:{self.qualname}"
 
@@ -136,6 +141,11 @@ class StepSpec:
     cache: CachePolicy = CachePolicy()
     tags: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def apart(self) -> bool:
+        """Whether it has to run in a process of its own."""
+        return self.timeout is not None or self.isolate or bool(self.operator)
 
     def upstream(self) -> tuple[str, ...]:
         """Return the names of the steps that this one waits for, each once, data before order."""
