@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import pluggy
 import pytest
 
 import zen.plugins.hookspecs
@@ -56,6 +58,37 @@ def test_the_plugin_of_the_first_screen_runs_a_pipeline(run, zen, tmp_path, scri
     done = run(sys.executable, "hello.py", cwd=project, ZEN_STACK="pooled", PYTHONPATH=str(site))
     assert done.stdout.strip().endswith("{'weight': 1.4000000000000001}")
     assert "pool" in zen("flavor", "describe", "orchestrator", "pool", cwd=project, PYTHONPATH=str(site)).stdout
+
+
+@pytest.fixture
+def executed(monkeypatch):
+    """Execute a program of a document as a module."""
+
+    def execute(text: str) -> types.ModuleType:
+        module = types.ModuleType("a_plugin")
+        monkeypatch.setitem(sys.modules, "a_plugin", module)
+        exec(compile(text, "PLUGINS.md", "exec"), vars(module))
+        return module
+
+    return execute
+
+
+@pytest.mark.parametrize("number", range(len(blocks(PLUGINS, "python"))))
+def test_every_program_of_the_authors_page_runs(executed, number):
+    executed(blocks(PLUGINS, "python")[number])
+
+
+def test_the_hooks_of_the_authors_page_are_valid(executed):
+    manager = pluggy.PluginManager("zen")
+    manager.add_hookspecs(zen.plugins.hookspecs)
+    seen = set()
+    for number, block in enumerate(blocks(PLUGINS, "python")):
+        if "@hookimpl" in block:
+            module = executed(block)
+            manager.register(module, name=f"plugin {number}")
+            seen |= {name for name in vars(module) if name.startswith("zen_")}
+    manager.check_pending()
+    assert seen == {name for name in dir(zen.plugins.hookspecs) if name.startswith("zen_")}
 
 
 def test_the_authors_page_names_every_kind_hook_and_method():
