@@ -111,21 +111,3 @@ def zen_process(project: Path) -> Zen:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return call
-
-
-@pytest.fixture(autouse=True)
-def _more_known_plugins(monkeypatch):
-    """Let messages know of plugins that this repository does not have, so that tests can ask for what is missing."""
-    from zen.registry.known import KNOWN_FLAVORS, KNOWN_TYPES
-
-    more = {
-        "great_expectations": ("data_validator",),
-        "ray": ("orchestrator", "step_operator"),
-        "s3": ("artifact_store",),
-        "slack": ("alerter",),
-        "wandb": ("experiment_tracker",),
-    }
-    for name, kinds in more.items():
-        monkeypatch.setitem(KNOWN_FLAVORS, name, kinds)
-    monkeypatch.setitem(KNOWN_TYPES, "torch", "torch")
-    monkeypatch.setitem(KNOWN_TYPES, "polars", "polars")

@@ -340,3 +340,26 @@ def test_an_unguarded_script_that_starts_processes_by_spawn_does_not_run_again(s
     assert [run.steps["work"].error.type for run in Client(root=home).runs()] == [
         "concurrent.futures.process.BrokenProcessPool"
     ]
+
+
+def test_a_step_that_nobody_ended_is_lost_when_the_run_ends(define, home) -> None:
+    import sqlite3
+
+    flow = define("""
+        @step
+        def leave(path: str) -> None:
+            import sqlite3
+            run = get_step_context().run.id
+            with sqlite3.connect(path) as database:
+                database.execute(
+                    "INSERT INTO step_run (id, run, name, attempt, state, token, detail)"
+                    " VALUES ('f' || substr(?, 2), ?, 'ghost', 1, 'running', 't', '{}')", (run, run))
+
+        @pipeline
+        def flow():
+            leave(".zen/metadata.db")
+    """)
+    run = flow.flow()
+    with sqlite3.connect(home / ".zen" / "metadata.db") as database:
+        found = dict(database.execute("SELECT name, state FROM step_run WHERE run = ?", (run.id,)))
+    assert found == {"leave": "completed", "ghost": "lost"}

@@ -92,21 +92,3 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):
             del sys.modules[name]
-
-
-@pytest.fixture(autouse=True)
-def _more_known_plugins(monkeypatch):
-    """Let messages know of plugins that this repository does not have, so that tests can ask for what is missing."""
-    from zen.registry.known import KNOWN_FLAVORS, KNOWN_TYPES
-
-    more = {
-        "great_expectations": ("data_validator",),
-        "ray": ("orchestrator", "step_operator"),
-        "s3": ("artifact_store",),
-        "slack": ("alerter",),
-        "wandb": ("experiment_tracker",),
-    }
-    for name, kinds in more.items():
-        monkeypatch.setitem(KNOWN_FLAVORS, name, kinds)
-    monkeypatch.setitem(KNOWN_TYPES, "torch", "torch")
-    monkeypatch.setitem(KNOWN_TYPES, "polars", "polars")

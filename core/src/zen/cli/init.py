@@ -24,7 +24,7 @@ stacks:
   #   extends: local
   #   experiment_tracker: mlflow
 
-  # A team's stack. Secrets are given by reference, never as they are:
+  # A team's stack, where such plugins are installed. Secrets are given by reference, never as they are:
   # prod:
   #   extends: tracked
   #   artifact_store: {flavor: s3, bucket: models}

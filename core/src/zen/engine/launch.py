@@ -312,7 +312,8 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     warnings += trackers.warnings
     warnings += run_ended(session.stack, run)
     run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *warnings))))
-    session.write([changes.update_run(run, token=token)], durable=True)
+    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC))
+    session.write([changes.update_run(run, token=token), left], durable=True)
     session.run = run
     said = session.observe("zen_run_finished", run=run)
     if said:
@@ -359,7 +360,11 @@ def _terminating() -> Iterator[None]:
         yield
         return
 
+    process = os.getpid()
+
     def terminate(number: int, frame: Any) -> None:
+        if os.getpid() != process:  # a child that an orchestrator forked: it just ends
+            os._exit(128 + number)
         raise Terminated
 
     try:

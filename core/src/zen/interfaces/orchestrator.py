@@ -37,7 +37,8 @@ class Launcher(Protocol):
         """Run a step and return its recorded state.
 
         Conditions, caching, skipping, retries and commits happen in here. It never raises for a failure of the user's
-        code; calling it again, from anywhere, is harmless and returns what is recorded.
+        code. Calling it again, from anywhere, is harmless: a step that has a final state is not run again; one whose
+        process died is, as another attempt.
         """
 
     def items(self, name: str) -> list[str]:

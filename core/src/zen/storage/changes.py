@@ -149,6 +149,14 @@ def finish_step(step: StepRunRecord, *, token: str, run_token: str) -> Change:
     )
 
 
+def lose_open_steps(run_id: str, *, at: dt.datetime) -> Change:
+    """Record that nobody runs the steps of a run any more that are still open; written with the end of the run."""
+    return Change(
+        sql=f"UPDATE step_run SET state = 'lost', finished_at = ?, token = '' WHERE run = ? AND state IN {_OPEN}",
+        parameters=(micros(at), run_id),
+    )
+
+
 def lose_step(step_run_id: str, *, at: dt.datetime) -> Change:
     """Record that the process of a running attempt is gone."""
     return Change(
