@@ -363,8 +363,9 @@ def _terminating() -> Iterator[None]:
     process = os.getpid()
 
     def terminate(number: int, frame: Any) -> None:
-        if os.getpid() != process:  # a child that an orchestrator forked: it just ends
-            os._exit(128 + number)
+        if os.getpid() != process:  # a child that somebody forked: it ends as if this handler were not there
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         raise Terminated
 
     try:
