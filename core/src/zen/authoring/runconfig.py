@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zen.authoring.options import MODES
-from zen.errors import ConfigError, Fault, UsageError, listing, nearest
+from zen.errors import ConfigError, Fault, StackFileError, listing, nearest
 from zen.stacks import Document, Place, raise_faults, read_document
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -121,7 +121,7 @@ class RunConfig:
         self._place(faults, "steps", step, "parameters", name).report(
             f"step {step!r} has no parameter {name!r}; it has: {listing(known)}", nearest(name, known), key=True
         )
-        return _error(faults)
+        return StackFileError(faults)
 
     def conflict(self, step: str, name: str, given: Any) -> ConfigError:
         """Return the error for a step parameter that the pipeline function sets itself."""
@@ -131,18 +131,10 @@ class RunConfig:
             f"parameter {name!r} of step {step!r} is {what} in the pipeline function, and something else here",
             "leave it out in one of the two places",
         )
-        return _error(faults)
+        return StackFileError(faults)
 
     def _place(self, faults: list[Fault], *path: str) -> Place:
         return Place(faults, self._document, path)
-
-
-def _error(faults: list[Fault]) -> ConfigError:
-    try:
-        raise_faults(faults)
-    except ConfigError as error:
-        return error
-    raise UsageError("no fault to report")
 
 
 def _checked(document: Document, faults: list[Fault]) -> dict[str, Any]:

@@ -80,12 +80,12 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
     """
     _check(draft.plan, stack)
     reap(stack)
-    run, plan, batch = _frozen(draft, stack)
+    run, plan, body, batch = _frozen(draft, stack)
     token = new_id()
     lock = run_lock(stack.state, run.id)
     lock.acquire()
     try:
-        stack.database.write([*changes.insert_run(run, plan, _body(plan), token=token), *batch], durable=False)
+        stack.database.write([*changes.insert_run(run, plan, body, token=token), *batch], durable=False)
         session = Session(
             _ticket(run, plan, token, stack, draft),
             stack=stack,
@@ -130,20 +130,21 @@ def _check(plan: Plan, stack: OpenStack) -> None:
             )
 
 
-def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, list[Change]]:
+def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[Change]]:
     now = dt.datetime.now(dt.UTC)
     run_id = new_id()
     batch: list[Change] = []
     plan = replace(draft.plan, snapshot=_snapshot(stack, batch))
     for artifact_id, (name, value) in draft.literals.items():
         batch += _literal(artifact_id, name, value, run_id, now, stack)
+    body = dumps(plan.to_json())
     run = RunRecord(
         id=run_id,
         name=_name(draft.name, plan, run_id),
         pipeline=plan.pipeline,
         state="running",
         stack=plan.stack.name,
-        plan=digest("plan-body/1", _body(plan)),
+        plan=digest("plan-body/1", body),
         snapshot=plan.snapshot,
         created_at=now,
         started_at=now,
@@ -153,7 +154,7 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, list[Chang
         owner=owner(),
         durability="full" if stack.durable else "relaxed",
     )
-    return run, plan, batch
+    return run, plan, body, batch
 
 
 def _snapshot(stack: OpenStack, batch: list[Change]) -> str:
@@ -173,10 +174,6 @@ def _snapshot(stack: OpenStack, batch: list[Change]) -> str:
         index.unlink(missing_ok=True)
         taken = take(project.root, index=index, marked=project.marked, put=put).digest
     return taken
-
-
-def _body(plan: Plan) -> str:
-    return dumps(plan.to_json())
 
 
 def _literal(artifact_id: str, name: str, value: Any, run_id: str, now: dt.datetime, stack: OpenStack) -> list[Change]:
@@ -245,7 +242,7 @@ def _conducted(session: Session, token: str) -> Finished:
         try:
             _start(session, trackers, token)
             session.stack.orchestrator.run(session.plan, launcher)
-            _complete(session, launcher)
+            _complete(session)
         except KeyboardInterrupt as error:
             interrupt = error
             session.interrupted = True
@@ -273,7 +270,7 @@ def _start(session: Session, trackers: RunTrackers, token: str) -> None:
     session.tell("run_started", session.run, session.plan)
 
 
-def _complete(session: Session, launcher: StepLauncher) -> None:
+def _complete(session: Session) -> None:
     """See that every step has a state: an orchestrator that forgot one is reported, and the step skipped."""
     forgotten = [step.name for step in session.plan.steps if session.recorded(step.name) is None]
     if forgotten:

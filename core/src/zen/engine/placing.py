@@ -91,7 +91,7 @@ class Places:
         claim = json.dumps({"record": to_json(record), "token": token, "last": last})
         environment = {TICKET: json.dumps(session.ticket.to_json()), ATTEMPT: claim}
         job = Job(session, step, Command(argv=program(step.name), env=environment, cwd=os.getcwd()), captured)
-        operator = operator_of(session, step)
+        operator = _operator_of(session, step)
         try:
             ended = operator.run(job)
         except ZenError:
@@ -153,7 +153,7 @@ class Job:
         return self._session.ending.is_set() or self.timed_out
 
 
-def operator_of(session: Session, step: StepSpec) -> StepOperator:
+def _operator_of(session: Session, step: StepSpec) -> StepOperator:
     """Return the step operator that a step asks for; launching has seen that the stack has it."""
     [spec] = [spec for spec in session.plan.stack.of(StepOperator.kind) if spec.name == step.operator]
     component = session.stack.component(spec)
