@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from zen.testing import Checks, ComponentSuite, Outcome, run_checks
+from zen.testing.plugin_checks import FlavorChecks
 
 
 class Trial:
@@ -51,6 +52,38 @@ class Trial:
         outcomes = self.outcomes(suite, component)
         assert not {name: outcome.message for name, outcome in outcomes.items() if outcome.failed}
         return {name: outcomes[name].message for name in self.own(suite) if outcomes[name].skipped}
+
+
+class StoreTrial:
+    """Judges suites of stores, whose kit has checks beyond the kind's own table."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self._folder = tmp_path
+
+    @staticmethod
+    def own(suite: type[ComponentSuite]) -> list[str]:
+        """Return the checks of the kind, with the one of every kind that only stores can provoke."""
+        of_every_kind = set(ComponentSuite.names()) - {"test_errors_of_the_tool_are_wrapped"}
+        return [name for name in suite.names() if name not in of_every_kind]
+
+    def passes(self, suite: type[ComponentSuite], component: Any) -> None:
+        """See that a correct store passes all checks that need no installed plugin."""
+        names = [name for name in suite.names() if name not in set(FlavorChecks.names())]
+        outcomes = run_checks(suite, component=component, tmp_path=self._folder, only=names)
+        assert {name: each.message for name, each in outcomes.items() if each.failed} == {}
+
+    def fails_only(self, suite: type[ComponentSuite], component: Any, check: str) -> None:
+        """See that a saboteur fails its own check and no other, and that the message is a to-do line."""
+        outcomes = run_checks(suite, component=component, tmp_path=self._folder, only=self.own(suite))
+        assert [name for name, each in outcomes.items() if each.failed] == [f"test_{check}"]
+        message = outcomes[f"test_{check}"].message
+        assert all(part in message for part in ("tried: ", "came: ", "do: ")), message
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> StoreTrial:
+    """Return what judges suites of stores."""
+    return StoreTrial(tmp_path)
 
 
 @pytest.fixture

@@ -16,13 +16,8 @@ from zen.errors import (
     UsageError,
 )
 from zen.interfaces import ArtifactStore, ObjectInfo
-from zen.testing import run_checks
 from zen.testing.fakes import MemoryArtifactStore
-from zen.testing.plugin_checks import FlavorChecks
 from zen.testing.stores import ArtifactStoreSuite
-from zen.testing.suite import ComponentSuite
-
-OF_EVERY_KIND = set(ComponentSuite.names()) - {"test_errors_of_the_tool_are_wrapped"}
 
 
 class Artifacts(ArtifactStoreSuite):
@@ -279,27 +274,17 @@ ARTIFACTS = {
 CORRECT = [(Artifacts, MemoryArtifactStore), (InFolder, FolderStore)]
 
 
-def _own(suite):
-    return [name for name in suite.names() if name not in OF_EVERY_KIND]
-
-
 @pytest.mark.parametrize(("suite", "component"), CORRECT)
-def test_a_correct_store_passes_all(suite, component, tmp_path):
-    names = [name for name in suite.names() if name not in set(FlavorChecks.names())]
-    outcomes = run_checks(suite, component=component, tmp_path=tmp_path, only=names)
-    assert {name: each.message for name, each in outcomes.items() if each.failed} == {}
+def test_a_correct_store_passes_all(suite, component, stores):
+    stores.passes(suite, component)
 
 
 @pytest.mark.parametrize("defect", ARTIFACTS)
-def test_a_saboteur_fails_its_check_only(defect, tmp_path):
-    suite, component, check = ARTIFACTS[defect]
-    outcomes = run_checks(suite, component=component, tmp_path=tmp_path, only=_own(suite))
-    assert [name for name, each in outcomes.items() if each.failed] == [f"test_{check}"]
-    message = outcomes[f"test_{check}"].message
-    assert all(part in message for part in ("tried: ", "came: ", "do: ")), message
+def test_a_saboteur_fails_its_check_only(defect, stores):
+    stores.fails_only(*ARTIFACTS[defect])
 
 
-def test_each_check_has_a_saboteur():
+def test_each_check_has_a_saboteur(stores):
     # That errors of the tool are wrapped has its saboteur with the metadata stores: it is the same check.
-    wanted = set(_own(Artifacts)) - {"test_errors_of_the_tool_are_wrapped"}
+    wanted = set(stores.own(Artifacts)) - {"test_errors_of_the_tool_are_wrapped"}
     assert {f"test_{check}" for _, _, check in ARTIFACTS.values()} == wanted

@@ -16,9 +16,6 @@ from zen.registry import Registry
 from zen.registry.catalog import TYPES, Catalog, PluginEntry
 from zen.testing import MaterializerSuite, run_checks
 from zen.testing.plugin_checks import DistributionChecks
-from zen.testing.suite import ComponentSuite
-
-OF_EVERY_KIND = set(ComponentSuite.names()) - {"test_errors_of_the_tool_are_wrapped"}
 
 
 class Numbers(list):

@@ -15,13 +15,8 @@ from zen.errors import (
     StoreBusy,
     WriteConflict,
 )
-from zen.testing import run_checks
 from zen.testing.fakes import TemporaryMetadataStore
-from zen.testing.plugin_checks import FlavorChecks
 from zen.testing.stores import MetadataStoreSuite
-from zen.testing.suite import ComponentSuite
-
-OF_EVERY_KIND = set(ComponentSuite.names()) - {"test_errors_of_the_tool_are_wrapped"}
 
 
 class Metadata(MetadataStoreSuite):
@@ -292,25 +287,15 @@ METADATA = {
 CORRECT = [(Metadata, TemporaryMetadataStore), (WithBackup, Copying)]
 
 
-def _own(suite):
-    return [name for name in suite.names() if name not in OF_EVERY_KIND]
-
-
 @pytest.mark.parametrize(("suite", "component"), CORRECT)
-def test_a_correct_store_passes_all(suite, component, tmp_path):
-    names = [name for name in suite.names() if name not in set(FlavorChecks.names())]
-    outcomes = run_checks(suite, component=component, tmp_path=tmp_path, only=names)
-    assert {name: each.message for name, each in outcomes.items() if each.failed} == {}
+def test_a_correct_store_passes_all(suite, component, stores):
+    stores.passes(suite, component)
 
 
 @pytest.mark.parametrize("defect", METADATA)
-def test_a_saboteur_fails_its_check_only(defect, tmp_path):
-    suite, component, check = METADATA[defect]
-    outcomes = run_checks(suite, component=component, tmp_path=tmp_path, only=_own(suite))
-    assert [name for name, each in outcomes.items() if each.failed] == [f"test_{check}"]
-    message = outcomes[f"test_{check}"].message
-    assert all(part in message for part in ("tried: ", "came: ", "do: ")), message
+def test_a_saboteur_fails_its_check_only(defect, stores):
+    stores.fails_only(*METADATA[defect])
 
 
-def test_each_check_has_a_saboteur():
-    assert {f"test_{check}" for _, _, check in METADATA.values()} == set(_own(Metadata))
+def test_each_check_has_a_saboteur(stores):
+    assert {f"test_{check}" for _, _, check in METADATA.values()} == set(stores.own(Metadata))
