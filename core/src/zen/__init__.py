@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zen.authoring import Pipeline, PipelineOptions, Retries, Step, StepOptions, pipeline, step
     from zen.authoring.within import alert, load_artifact, log_metadata, log_metrics, log_params, save_artifact
     from zen.client import ArtifactView, Client, RunView, StepView
+    from zen.client.packing import pack, unpack
     from zen.engine import ArtifactConfig, StepContext, get_step_context
     from zen.errors import RunFailed, ZenError
     from zen.secrets import Secret
@@ -24,6 +25,7 @@ _HOMES = {
     "zen.authoring": ("Pipeline", "PipelineOptions", "Retries", "Step", "StepOptions", "pipeline", "step"),
     "zen.authoring.within": ("alert", "load_artifact", "log_metadata", "log_metrics", "log_params", "save_artifact"),
     "zen.client": ("ArtifactView", "Client", "RunView", "StepView"),
+    "zen.client.packing": ("pack", "unpack"),
     "zen.engine": ("ArtifactConfig", "StepContext", "get_step_context"),
     "zen.errors": ("RunFailed", "ZenError"),
     "zen.secrets": ("Secret",),
@@ -51,9 +53,11 @@ __all__ = [
     "log_metadata",
     "log_metrics",
     "log_params",
+    "pack",
     "pipeline",
     "save_artifact",
     "step",
+    "unpack",
 ]
 
 

@@ -9,21 +9,27 @@ An expectation is a value: a rule's name, the column that it is about, and plain
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
 from zen.records.codec import record
 
 __all__ = [
+    "COMPARISONS",
     "RULES",
     "Expectation",
     "columns",
     "in_range",
     "in_set",
     "matches",
+    "mean_in_range",
+    "no_drift",
     "not_null",
     "of_type",
+    "quantile_in_range",
     "row_count",
+    "shares_near",
     "unique",
 ]
 
@@ -36,12 +42,21 @@ RULES: dict[str, str] = {
     "in_set": "every value of the column that is there is one of these",
     "matches": "every text of the column that is there matches the regular expression as a whole",
     "row_count": "the table has at least and at most this many rows",
+    "mean_in_range": "the mean of the values that are there lies within the bounds, both included",
+    "quantile_in_range": "a quantile of the values that are there lies within the bounds, both included",
+    "shares_near": "the shares of the values differ by at most so much from these (half the sum of the differences)",
 }
+"""The rules that validators compile, by name."""
+
+COMPARISONS: dict[str, str] = {
+    "no_drift": "the column is distributed as in a reference: its mean and quantiles, or its shares of values",
+}
+"""What zen turns into rules, from what is known of a reference, before a validator sees it."""
 
 
 @record()
 class Expectation:
-    """One check of a table: `rule` is a key of `RULES`, `arguments` are plain data."""
+    """One check of a table: `rule` is a key of `RULES` or `COMPARISONS`, `arguments` are plain data."""
 
     rule: str
     column: str = ""
@@ -86,3 +101,42 @@ def matches(column: str, pattern: str) -> Expectation:
 def row_count(*, least: int = 0, most: int | None = None) -> Expectation:
     """Expect at least and at most so many rows."""
     return Expectation(rule="row_count", arguments={"least": least, "most": most})
+
+
+def mean_in_range(column: str, low: float | None = None, high: float | None = None) -> Expectation:
+    """Expect a mean from `low` to `high`, both included; None leaves a side open. Missing values are left out."""
+    return Expectation(rule="mean_in_range", column=column, arguments={"low": low, "high": high})
+
+
+def quantile_in_range(column: str, quantile: float, low: float | None = None, high: float | None = None) -> Expectation:
+    """Expect a quantile (0 to 1, 0.5 is the median) from `low` to `high`, both included.
+
+    Between two values it is interpolated linearly; missing values are left out.
+    """
+    arguments = {"quantile": quantile, "low": low, "high": high}
+    return Expectation(rule="quantile_in_range", column=column, arguments=arguments)
+
+
+def shares_near(column: str, shares: Mapping[str, float], *, most: float = 0.1) -> Expectation:
+    """Expect that values are about as frequent as given.
+
+    Args:
+        column: The column.
+        shares: The share of each value (0 to 1), by its text; what is not named counts together as one more value.
+        most: The total variation distance that is allowed: half the sum of all differences, 0 to 1.
+    """
+    return Expectation(rule="shares_near", column=column, arguments={"shares": dict(shares), "most": most})
+
+
+def no_drift(column: str, reference: str | Any, *, most: float = 0.1) -> Expectation:
+    """Expect that a column is distributed as in a reference.
+
+    Numbers: mean and quartiles differ by at most `most` of the reference's standard deviation. Anything else: the
+    shares of its values differ by at most `most`; see `shares_near`.
+
+    Args:
+        column: The column.
+        reference: The name of a stored table (its newest version, or `name@3`), an `ArtifactView`, or a table.
+        most: How much may have changed.
+    """
+    return Expectation(rule="no_drift", column=column, arguments={"reference": reference, "most": most})

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from zen.client.packing import empty, listed
 from zen.client.views import ArtifactView, RunView
 from zen.client.workspaces import open_workspace
 from zen.engine import find_artifact, reap
@@ -16,7 +17,7 @@ from zen.source import load_module
 from zen.stacks import Project, find_project
 from zen.stacks.materialization import load
 from zen.stacks.opening import OpenStack
-from zen.storage import Database
+from zen.storage import Database, FolderWriter, Label, write_label
 
 _LAST = re.compile(r"last(?:~(\d+))?")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
@@ -155,6 +156,16 @@ class Client:
                 f"artifact {artifact.name!r} has the files {', '.join(files) or 'none'}", hint=nearest(chosen, files)
             )
         return self.open_stack.objects.path(files[chosen])
+
+    def pack(self, artifact: ArtifactRecord, folder: Path) -> dict[str, Path]:
+        """Copy the verified files of an artifact into an empty folder, labelled, so that `zen.unpack` loads them."""
+        writer = FolderWriter(empty(folder))
+        for entry in artifact.manifest.files:
+            path = writer.path(entry.name)
+            self.open_stack.objects.copy_to(entry, path)
+            path.chmod(0o444)
+        write_label(folder, Label(manifest=artifact.manifest, materializer=artifact.materializer))
+        return listed(folder)
 
     def metrics_of_sources(self, sources: Mapping[str, str]) -> list[MetricPoint]:
         """Return the metric values of step runs that results were taken from, under the ids of those that took them."""

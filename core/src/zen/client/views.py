@@ -42,6 +42,8 @@ class Reader(Protocol):
 
     def artifact_file(self, artifact: ArtifactRecord, name: str | None) -> Path: ...
 
+    def pack(self, artifact: ArtifactRecord, folder: Path) -> dict[str, Path]: ...
+
 
 class Named(Mapping[str, Any]):
     """A mapping whose missing keys are reported with the nearest name. It repeats as a plain dict."""
@@ -434,6 +436,10 @@ class ArtifactView:
     def path(self, name: str | None = None) -> Path:
         """Return a local, verified, read-only copy of one of its files (the only one by default)."""
         return self._client.artifact_file(self.record, name)
+
+    def pack(self, folder: Path | str) -> dict[str, Path]:
+        """Copy its verified files into an empty folder, so that `zen.unpack` loads the value without a store."""
+        return self._client.pack(self.record, Path(folder))
 
     def __repr__(self) -> str:
         return f"<artifact {self.name!r} version {self.version}: {self.type}, {self.size} bytes>"

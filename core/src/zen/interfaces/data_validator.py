@@ -23,6 +23,7 @@ class DataValidator(Component):
     known_capabilities: ClassVar[Mapping[str, str]] = {
         "profile": "describes a table: rows, columns, types, missing values",
         "report": "shows a result as one HTML page that needs nothing from elsewhere",
+        "native": "takes suites that were written with its own tool: accepts_suite, validate_suite",
     }
 
     @abstractmethod
@@ -44,3 +45,11 @@ class DataValidator(Component):
     def report(self, result: ValidationResult) -> str:
         """Capability `report`: return a result as an HTML page that stands alone."""
         raise TypeError(f"{type(self).__qualname__} does not declare the capability 'report'")
+
+    def accepts_suite(self, suite: Any) -> bool:
+        """Capability `native`: say, importing no tool, whether this is a suite (a schema, a checkpoint) of its tool."""
+        raise TypeError(f"{type(self).__qualname__} does not declare the capability 'native'")
+
+    def validate_suite(self, data: Any, suite: Any) -> ValidationResult:
+        """Capability `native`: check a table with a suite of its tool; a result for each of the suite's checks."""
+        raise TypeError(f"{type(self).__qualname__} does not declare the capability 'native'")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, ClassVar
 
 from zen.interfaces.component import Component
@@ -25,6 +26,21 @@ class StepTracking(ABC):
 
     def log_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Record anything else that is plain data. By default nothing: not every tool has a place for it."""
+
+    def log_figure(self, name: str, path: Path) -> None:
+        """Show an image (PNG or SVG, by the suffix of `path`). By default it is logged as a file."""
+        self.log_file(name, path)
+
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Show a table; its cells are None, booleans, numbers and texts. By default nothing."""
+
+    def log_file(self, name: str, path: Path) -> None:
+        """Keep a copy of a file or folder; `path` is read-only, and gone when the step ends. By default nothing."""
+
+    def log_model(self, name: str, model: Any, files: Mapping[str, Path]) -> None:
+        """Keep a model: the live object, and the files that zen saved it as. By default its files are logged."""
+        for file, path in files.items():
+            self.log_file(f"{name}/{file}", path)
 
     @property
     def native(self) -> Any:

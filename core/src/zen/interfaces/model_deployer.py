@@ -24,7 +24,16 @@ class ModelDeployer(Component):
     def deploy(
         self, name: str, version: ModelVersion, files: Mapping[str, Path], settings: Mapping[str, Any]
     ) -> Deployment:
-        """Serve a version under a name and return when it is `ready` or `failed`; `files` are the model's own, local.
+        """Serve a version under a name and return when it is `ready` or `failed`.
+
+        Args:
+            name: Of the deployment. If it serves already, the version is swapped in; should that fail, the old one
+                goes on.
+            version: What to serve. `version.metadata` may hold `signature`: `{"columns": [{"name": …, "type": …}]}` of
+                the table that the model was trained with, or `{"features": n}` for one without names.
+            files: The model's own files, local and read-only, for as long as the call takes. Together in one folder
+                they are what `zen.unpack` loads: the server needs neither the project's stores nor their secrets.
+            settings: What the person who deploys asks for.
 
         Raises:
             ComponentUnavailable: When the place where it should run cannot be reached.

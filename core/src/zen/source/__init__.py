@@ -1,7 +1,7 @@
 """The one layer that reads source code: module names, loading, fingerprints, snapshots."""
 
 from zen.source.fingerprint import Fingerprint, code_ref, fingerprint
-from zen.source.loading import StopLoading, adopt_main, load_module, load_object, loading
+from zen.source.loading import StopLoading, adopt_main, load_module, load_object, loading, prepare_path
 from zen.source.modules import module_name, project_name
 from zen.source.origin import Origin, origin_of
 from zen.source.snapshot import Snapshot, extract, read_manifest, take
@@ -20,6 +20,7 @@ __all__ = [
     "loading",
     "module_name",
     "origin_of",
+    "prepare_path",
     "project_name",
     "read_manifest",
     "take",

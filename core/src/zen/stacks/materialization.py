@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from zen.errors import MaterializerError, PluginLoadError
 from zen.interfaces import Materializer
-from zen.records import ArtifactRecord, StackSpec
+from zen.records import ArtifactRecord, Manifest, StackSpec
 from zen.registry import Registry
 from zen.storage import Objects, Saved, reader, save
 
@@ -56,7 +56,7 @@ def save_value(
     cls = type(value)
     name = f"{rename(cls.__module__)}.{cls.__qualname__}"
     refusal: MaterializerError | None = None
-    for materializer in [chosen] if chosen is not None else _candidates(cls, stack.registry):
+    for materializer in [chosen] if chosen is not None else candidates(cls, stack.registry):
         if materializer.unsafe:
             _refuse_unsafe(name, materializer, stack, refusal)
         try:
@@ -75,7 +75,7 @@ def save_value(
     raise refusal or MaterializerError(f"no materializer saves a {name}", hint="install a plugin that does")
 
 
-def _candidates(cls: type, registry: Registry) -> Iterator[Materializer]:
+def candidates(cls: type, registry: Registry) -> Iterator[Materializer]:
     """Yield who may save a value of a type, the closest base first, each once."""
     seen: list[Materializer] = []
     for base in cls.__mro__:
@@ -103,7 +103,10 @@ def load(artifact: ArtifactRecord, stack: Stack, importer: Importer | None = Non
     if artifact.manifest.unsafe:
         _may_unpickle(artifact, stack)
     importer = importer or importlib.import_module
-    materializer = _materializer(artifact, stack, importer)
+    made_here = bool(artifact.run_id)
+    materializer = materializer_of(
+        artifact.materializer, artifact.manifest, stack.registry, importer, trusted=made_here
+    )
     if materializer.unsafe:  # now, even if it was not when the artifact was saved
         _may_unpickle(artifact, stack)
     files = reader(
@@ -137,21 +140,36 @@ def resolve_type(name: str, importer: Importer) -> type:
     ) from problem
 
 
-def _materializer(artifact: ArtifactRecord, stack: Stack, importer: Importer) -> Materializer:
+def materializer_of(
+    recorded: str, manifest: Manifest, registry: Registry, importer: Importer, *, trusted: bool
+) -> Materializer:
+    """Return the materializer that wrote an artifact.
+
+    Args:
+        recorded: `module:Class`.
+        manifest: What it wrote.
+        registry: The installed ones.
+        importer: Imports the project's modules.
+        trusted: Whether a class of the project may be it, which only what the project itself made may say.
+
+    Raises:
+        PluginLoadError: When no installed plugin offers it.
+        MaterializerError: When it reads other formats than the recorded one.
+    """
     try:
-        found = stack.registry.materializer_by_reference(artifact.materializer)
+        found = registry.materializer_by_reference(recorded)
     except PluginLoadError:
-        module, _, qualname = artifact.materializer.partition(":")
-        if not artifact.run_id or module.startswith("zen_plugin_"):
+        module, _, qualname = recorded.partition(":")
+        if not trusted or module.startswith("zen_plugin_"):
             raise
         cls = resolve_type(f"{module}.{qualname}", importer)
         if not issubclass(cls, Materializer):
             raise
         found = cls()
-    if found.format != artifact.manifest.format or found.version < artifact.manifest.version:
+    if found.format != manifest.format or found.version < manifest.version:
         raise MaterializerError(
-            f"{artifact.materializer} reads the format {found.format!r} up to version {found.version}; the artifact has"
-            f" {artifact.manifest.format!r} version {artifact.manifest.version}",
+            f"{recorded} reads the format {found.format!r} up to version {found.version}; the artifact has"
+            f" {manifest.format!r} version {manifest.version}",
             hint="install the version of the plugin that wrote it",
         )
     return found

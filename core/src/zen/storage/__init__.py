@@ -5,5 +5,20 @@ from zen.storage.artifacts import ArtifactFiles, Saved, reader, save
 from zen.storage.database import Database
 from zen.storage.filelock import FileLock
 from zen.storage.objects import Objects
+from zen.storage.packed import LABEL, FolderReader, FolderWriter, Label, write_label
 
-__all__ = ["ArtifactFiles", "Database", "FileLock", "Objects", "Saved", "changes", "reader", "save"]
+__all__ = [
+    "LABEL",
+    "ArtifactFiles",
+    "Database",
+    "FileLock",
+    "FolderReader",
+    "FolderWriter",
+    "Label",
+    "Objects",
+    "Saved",
+    "changes",
+    "reader",
+    "save",
+    "write_label",
+]
