@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from zen import Client
+from zen.builtin.local_orchestrator import LocalOrchestrator
 from zen.errors import RunError
 
 LIGHT = """\
 from zen.plugins import Flavor, hookimpl
 
-NAMES = {"plain": "", "pool": "stranger_parts:PoolConfig", "forgets": "", "fails": "", "exits": ""}
+NAMES = {"plain": "", "pool": "stranger_parts:PoolConfig", "steady": "", "forgets": "", "fails": "", "exits": ""}
 
 @hookimpl
 def zen_flavors():
@@ -24,6 +25,7 @@ def zen_flavors():
 PARTS = """\
 import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from zen.interfaces import Orchestrator
@@ -46,6 +48,25 @@ class Pool(Orchestrator):
                 ready = order.get_ready()
                 for name, done in [(name, pool.submit(launcher.execute, name)) for name in ready]:
                     done.result()
+                    order.done(name)
+
+class Steady(Orchestrator):
+    def run(self, plan, launcher):
+        order = TopologicalSorter(plan.graph())
+        order.prepare()
+        waiting = []
+        while order.is_active():
+            waiting += order.get_ready()
+            with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+                started = [(name, pool.submit(launcher.execute, name)) for name in waiting]
+                waiting = []
+                for name, done in started:
+                    try:
+                        done.result()
+                    except BrokenProcessPool:
+                        if launcher.died(name).state in ("pending", "lost"):
+                            waiting.append(name)
+                            continue
                     order.done(name)
 
 class Forgets(Orchestrator):
@@ -113,7 +134,7 @@ def stranger(home, monkeypatch) -> Path:
     """Install the stranger's plugin: a folder with metadata and modules, on the path."""
     site = home.parent / f"{home.name}-site"
     (site / "zen_plugin_stranger-0.3.dist-info").mkdir(parents=True)
-    entries = "".join(f"{name} = stranger_light\n" for name in ("plain", "pool", "forgets", "fails", "exits"))
+    entries = "".join(f"{name} = stranger_light\n" for name in ("plain", "pool", "steady", "forgets", "fails", "exits"))
     (site / "zen_plugin_stranger-0.3.dist-info" / "entry_points.txt").write_text(f"[zen.plugins.v1]\n{entries}")
     (site / "stranger_light.py").write_text(LIGHT)
     (site / "stranger_parts.py").write_text(PARTS)
@@ -179,6 +200,98 @@ def test_a_process_of_the_pool_that_dies_leaves_no_running_step(script, stranger
     run = Client(root=home).run()
     assert "BrokenProcessPool" in run.error.type
     assert [step.state for step in run.attempts] == ["lost"]
+
+
+DYING = """
+@step(retries={retries})
+def dies(name: str, times: int) -> int:
+    path = Path(name + ".journal")
+    with path.open("a") as journal:
+        journal.write("x")
+    if len(path.read_text()) <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return times
+
+@step
+def after(value: int) -> int:
+    return value
+
+@step(retries=9)
+def beside() -> int:
+    return 7
+
+@pipeline(raise_on_failure=False, enable_cache=False)
+def numbers():
+    after(dies("dies", {times}))
+    beside()
+
+if __name__ == "__main__":
+    run = numbers()
+    print("report", run.state, {{name: each.state for name, each in run.steps.items()}})
+"""
+
+
+def dying(retries: int, times: int) -> str:
+    return DYING.format(retries=retries, times=times)
+
+
+def test_a_step_that_kills_its_process_fails_on_a_foreign_engine(script, stranger, home) -> None:
+    choose(home, "steady")
+    done = script(dying(retries=0, times=9), path=[stranger])
+    assert reported(done) == ["report failed {'dies': 'failed', 'after': 'skipped', 'beside': 'completed'}"], done.stderr
+    step = Client(root=home).run().steps["dies"]
+    assert (step.error.type, step.attempt) == ("zen.errors.WorkerDied", 1)
+    assert "the process of step 'dies' died" in step.error.message
+    assert (home / "dies.journal").read_text() == "x"
+
+
+def test_a_step_whose_process_died_is_run_again_as_often_as_its_retries_allow(script, stranger, home) -> None:
+    choose(home, "steady")
+    done = script(dying(retries=2, times=2), path=[stranger])
+    assert reported(done) == [
+        "report completed {'dies': 'completed', 'after': 'completed', 'beside': 'completed'}"
+    ], done.stderr
+    attempts = [(each.name, each.attempt, each.state) for each in Client(root=home).run().attempts if each.name == "dies"]
+    assert attempts == [("dies", 1, "lost"), ("dies", 2, "lost"), ("dies", 3, "completed")]
+    (home / "dies.journal").unlink()
+    done = script(dying(retries=1, times=2), path=[stranger])
+    assert reported(done)[0].startswith("report failed {'dies': 'failed', 'after': 'skipped'"), done.stderr
+    assert (home / "dies.journal").read_text() == "xx"
+
+
+def test_a_process_that_dies_before_its_step_begins_does_so_only_so_often(define, home, monkeypatch) -> None:
+    flow = define(dying(retries=0, times=0))
+    told = []
+
+    def run(self, plan, launcher):
+        for name in plan.graph():
+            while name == "dies" and (record := launcher.died(name, message="no image")).state == "pending":
+                told.append(record.state)
+            launcher.execute(name)
+
+    monkeypatch.setattr(LocalOrchestrator, "run", run)
+    done = flow.numbers()
+    assert told == ["pending", "pending"]
+    assert {name: each.state for name, each in done.steps.items()} == {
+        "dies": "failed",
+        "after": "skipped",
+        "beside": "completed",
+    }
+    assert done.steps["dies"].error.message == "the process of step 'dies' died: no image"
+
+
+def test_a_death_is_known_by_its_exit_code_and_changes_nothing_that_is_recorded(define, home, monkeypatch) -> None:
+    flow = define(dying(retries=0, times=0))
+    told = []
+
+    def run(self, plan, launcher):
+        for name in plan.graph():
+            launcher.execute(name)
+            told.append(launcher.died(name, exit_code=-9).state)
+
+    monkeypatch.setattr(LocalOrchestrator, "run", run)
+    assert flow.numbers().state == "completed"
+    assert told == ["completed"] * 3
 
 
 def test_an_orchestrator_that_forgets_a_step_is_reported(define, stranger, home) -> None:

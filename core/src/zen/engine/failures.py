@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from types import TracebackType
 
-from zen.errors import ZenError
+from zen.errors import WorkerDied, ZenError
 from zen.records import ErrorRecord
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -24,6 +25,41 @@ def error_record(error: BaseException) -> ErrorRecord:
         traceback="" if is_ours and not has_user_frames(error) else _cut(user_traceback(error)),
         hint=error.hint if isinstance(error, ZenError) else "",
     )
+
+
+def vanished(step: str, code: int | None, *, message: str = "", told: str = "") -> WorkerDied:
+    """Return the error of a process that is gone.
+
+    Args:
+        step: What it executed.
+        code: Its exit code, negative for a signal, where it is known.
+        message: The words of whoever noticed.
+        told: What the process itself said at its end, as a traceback.
+    """
+    hint = ""
+    if code is None:
+        text = f"the process of step {step!r} died"
+        hint = "give the step `retries`, if it may be run again"
+    elif code < 0:
+        text = f"the process of step {step!r} was ended by signal {-code} ({_signal_name(-code)})"
+    else:
+        text = f"the process of step {step!r} vanished with exit code {code}"
+        hint = "the step, or a library that it uses, ended the process (os._exit)"
+    by_signal = code is not None and code < 0
+    return WorkerDied(
+        text + (f": {message}" if message else ""),
+        hint=hint,
+        signal=-code if code is not None and by_signal else None,
+        code=None if by_signal else code,
+        told=told,
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
 
 
 def user_traceback(error: BaseException) -> str:

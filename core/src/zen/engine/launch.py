@@ -291,7 +291,7 @@ def _settle(session: Session) -> None:
 def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
     session.flush()
     if session.shared or session.interrupted or trouble:
-        _lose_running(session)
+        session.write([changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC))], durable=False)
     last = _last_attempts(session)
     bad = [record for record in last.values() if failed(record)]
     state: RunState = CANCELLED if session.interrupted else FAILED if bad or trouble else COMPLETED
@@ -318,14 +318,6 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
         session.write([changes.amend_run(run, token=token)], durable=False)
     session.tell("run_finished", run)
     return Finished(run=run, exception=exception)
-
-
-def _lose_running(session: Session) -> None:
-    """Record attempts as lost whose process never came back: nobody waits for them any more."""
-    now = dt.datetime.now(dt.UTC)
-    running = [record.id for record in session.stack.database.step_runs(session.run.id) if not record.finished]
-    if running:
-        session.write([changes.lose_step(step_run, at=now) for step_run in running], durable=False)
 
 
 def _last_attempts(session: Session) -> dict[str, StepRunRecord]:

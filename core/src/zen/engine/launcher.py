@@ -11,15 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from zen.engine import caching
+from zen.engine.attempt import call_hook
+from zen.engine.failures import error_record, vanished
 from zen.engine.ids import new_id
 from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
 from zen.errors import UnknownStep, WriteConflict, listing, nearest
 from zen.interfaces import Command
-from zen.records import CacheDecision, StepRunRecord, StepSpec
+from zen.records import CacheDecision, StepRunRecord, StepSpec, StepState
 from zen.storage import changes
 
 _POLL = 0.05
+_UNBEGUN = 2  # how often the process of a step may die before the step begins: it may not be the step's doing
 
 
 class StepLauncher:
@@ -28,6 +31,7 @@ class StepLauncher:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._places = Places(session)
+        self._unbegun: dict[str, int] = {}
 
     @property
     def run_id(self) -> str:
@@ -42,8 +46,11 @@ class StepLauncher:
             earlier = session.recorded(name)
             if earlier is not None and earlier.finished and earlier.state != "lost":
                 return earlier
-            if earlier is not None and not earlier.finished and not self._abandoned(earlier):
-                time.sleep(_POLL)
+            if earlier is not None and not earlier.finished:
+                if _is_alive(earlier):
+                    time.sleep(_POLL)
+                elif (buried := self._buried(step, earlier)).state != "lost":
+                    return buried
                 continue
             try:
                 record = self._settled(step, first=earlier.attempt + 1 if earlier else 1)
@@ -55,6 +62,23 @@ class StepLauncher:
                 self._after_failure(record)
             session.tell("step_finished", record)
             return record
+
+    def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
+        """Record that the process that was to execute a step is gone; see `zen.interfaces.Launcher`."""
+        step = self._step(name)
+        self._session.share()
+        earlier = self._session.stack.database.last_attempt(self.run_id, name)
+        if earlier is not None and not earlier.finished:
+            return self._buried(step, earlier, message=message, exit_code=exit_code)
+        if earlier is not None:
+            return earlier
+        self._unbegun[name] = self._unbegun.get(name, 0) + 1
+        if self._unbegun[name] <= _UNBEGUN + step.retries.count:
+            return StepRunRecord(id="", run_id=self.run_id, name=name)
+        never = self._new_record(step, 1, "failed", error=error_record(vanished(name, exit_code, message=message)))
+        self._session.settle_later(never)
+        self._after_failure(never)
+        return never
 
     def items(self, name: str) -> list[str]:
         """Return the items of a mapped step; no step of this plan is mapped."""
@@ -162,12 +186,28 @@ class StepLauncher:
         session.know(done)
         return done
 
-    def _abandoned(self, record: StepRunRecord) -> bool:
-        """Say whether the process that claimed a running attempt is gone; record it as lost if so."""
-        if record.worker.get("host") != platform.node() or _is_alive(int(record.worker.get("pid", 0))):
-            return False
-        self._session.stack.database.write([changes.lose_step(record.id, at=dt.datetime.now(dt.UTC))])
-        return True
+    def _buried(
+        self, step: StepSpec, record: StepRunRecord, *, message: str = "", exit_code: int | None = None
+    ) -> StepRunRecord:
+        """Record that the process of an open attempt is gone: `lost` while a retry is left, else `failed`."""
+        session = self._session
+        state: StepState = "lost" if record.attempt <= step.retries.count else "failed"
+        error = vanished(step.name, exit_code, message=message)
+        done = replace(record, state=state, finished_at=dt.datetime.now(dt.UTC), error=error_record(error))
+        if state == "failed":
+            hooks = [text for ref in step.hooks.on_failure for text in call_hook(str(ref), session.code, ref, error)]
+            done = replace(done, warnings=(*done.warnings, *hooks))
+        try:
+            session.write([changes.bury_step(done)], durable=True)
+        except WriteConflict:  # it committed after all, or somebody else has buried it
+            return session.stack.database.step_run(record.id)
+        session.know(done)
+        if state == "failed":
+            session.exceptions.setdefault(step.name, error)
+            self._after_failure(done)
+        session.observe("zen_step_finished", run=session.run, step_run=done)
+        session.tell("step_finished", done)
+        return done
 
     def _after_failure(self, record: StepRunRecord) -> None:
         mode = self._session.plan.execution_mode
@@ -185,10 +225,12 @@ def _ended(state: str) -> str:
     return {"failed": "failed", "skipped": "was skipped", "cancelled": "was cancelled"}.get(state, f"is {state}")
 
 
-def _is_alive(pid: int) -> bool:
-    if pid == os.getpid():
+def _is_alive(record: StepRunRecord) -> bool:
+    """Say whether the process that claimed an attempt may still be running: of other hosts nobody here knows."""
+    if record.worker.get("host") != platform.node():
         return True
-    if os.name == "nt":  # signal 0 is Ctrl-C there
+    pid = int(record.worker.get("pid", 0))
+    if pid == os.getpid() or os.name == "nt":  # signal 0 is Ctrl-C there
         return True
     try:
         os.kill(pid, 0)

@@ -12,9 +12,12 @@ from typing import Any
 from zen.engine.alerts import run_ended
 from zen.engine.ids import new_id
 from zen.errors import WriteConflict
-from zen.records import RunRecord
+from zen.interfaces import Alerter
+from zen.records import ErrorRecord, RunRecord
 from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
+
+_LOST = "its process ended without saying so: it was killed, or the machine went down"
 
 
 def owner() -> dict[str, Any]:
@@ -41,13 +44,26 @@ def reap(stack: OpenStack) -> list[RunRecord]:
         try:
             stack.database.write(changes.lose_run(run.id, at=dt.datetime.now(dt.UTC), token=new_id()))
             lost.append(run)
-            run_ended(stack, replace(run, state="lost"))
+            _tell(stack, replace(run, state="lost", error=ErrorRecord(type="lost", message=_LOST)))
         except WriteConflict:  # it ended, or somebody else was faster
             pass
         finally:
             lock.release()
             forget_lock(stack.state, run.id)
     return lost
+
+
+def _tell(stack: OpenStack, run: RunRecord) -> None:
+    """Alert through the run's own stack, whichever one found it."""
+    try:
+        own = stack.database.plan(run.plan).stack
+        if own == stack.spec:
+            run_ended(stack, run)
+        elif own.of(Alerter.kind):
+            with OpenStack(own, stack.project, stack.registry) as opened:
+                run_ended(opened, run)
+    except Exception as error:  # noqa: BLE001  # a plugin that is gone: finding dead runs goes on
+        stack.log.warning("nobody could be told that run %r is lost: %s", run.name, error)
 
 
 def forget_lock(state: Path, run_id: str) -> None:

@@ -170,7 +170,7 @@ class Session:
     def know(self, record: StepRunRecord, artifacts: Iterable[ArtifactRecord] = ()) -> None:
         """Remember the final record of a step, and artifacts."""
         with self._lock:
-            if record.finished:
+            if record.finished and record.state != "lost":  # another attempt, of another process, may follow
                 self._known[record.name] = record
             self._artifacts.update((artifact.id, artifact) for artifact in artifacts)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from zen.engine.capture import Captured
 from zen.engine.session import Ticket
+from zen.engine.failures import vanished
 from zen.errors import RunCancelled, StepTimeout, WorkerDied
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
@@ -142,18 +143,7 @@ class Worker:
         code = self._process.wait()
         told = _without_our_frames(Path(self._faults.name).read_text(errors="replace"))
         self.kill()
-        if code < 0:
-            name = signal.Signals(-code).name
-            return WorkerDied(
-                f"the process of step {step!r} was ended by signal {-code} ({name})", signal=-code, code=None, told=told
-            )
-        return WorkerDied(
-            f"the process of step {step!r} vanished with exit code {code}",
-            hint="the step, or a library that it uses, ended the process (os._exit)",
-            signal=None,
-            code=code,
-            told=told,
-        )
+        return vanished(step, code, told=told)
 
 
 class WorkerPool:

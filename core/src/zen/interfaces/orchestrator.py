@@ -38,7 +38,15 @@ class Launcher(Protocol):
 
         Conditions, caching, skipping, retries and commits happen in here. It never raises for a failure of the user's
         code. Calling it again, from anywhere, is harmless: a step that has a final state is not run again; one whose
-        process died is, as another attempt.
+        process died is, as another attempt, as often as its `retries` allow.
+        """
+
+    def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
+        """Record that the process that was to execute a step is gone, which only its engine can know.
+
+        Returns:
+            How the step stands now. `pending` (it had not begun) and `lost` (a retry is left): call `execute` again.
+            `failed`: that was its last attempt. Any other state: it was recorded before the process died.
         """
 
     def items(self, name: str) -> list[str]:
@@ -66,7 +74,7 @@ class Orchestrator(Component):
         `plan.graph()` is what `graphlib.TopologicalSorter` takes.
 
         What `execute` raises (a store that failed, Ctrl-C) is to be let through: the run is over then, and zen ends the
-        steps that are still under way.
+        steps that are still under way. An engine with processes of its own tells `launcher.died` of those that vanish.
         """
 
     def submit(self, plan: Plan, launcher: Launcher) -> dict[str, Any]:

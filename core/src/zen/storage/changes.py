@@ -157,11 +157,14 @@ def lose_open_steps(run_id: str, *, at: dt.datetime) -> Change:
     )
 
 
-def lose_step(step_run_id: str, *, at: dt.datetime) -> Change:
-    """Record that the process of a running attempt is gone."""
+def bury_step(step: StepRunRecord) -> Change:
+    """Record how an attempt stands whose process is gone (`lost` or `failed`), if it is still open."""
     return Change(
-        sql="UPDATE step_run SET state = 'lost', finished_at = ?, token = '' WHERE id = ? AND state = 'running'",
-        parameters=(micros(at), step_run_id),
+        sql=(
+            "UPDATE step_run SET state = ?, finished_at = ?, detail = ?, token = '' WHERE id = ? AND state = 'running'"
+        ),
+        parameters=(step.state, micros(step.finished_at), step_detail(step), step.id),
+        expect=1,
     )
 
 
