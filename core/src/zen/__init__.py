@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zen.authoring import Pipeline, PipelineOptions, Retries, Step, StepOptions, pipeline, step
-    from zen.authoring.within import alert, load_artifact, log_metadata, log_metrics, log_params, save_artifact
-    from zen.client import ArtifactView, Client, RunView, StepView
+    from zen.authoring.models import Model
+    from zen.authoring.within import alert, load_artifact, log_metadata, log_metrics, log_params, promote, save_artifact
+    from zen.client import ArtifactView, Client, ModelVersionView, RunView, StepView
     from zen.client.packing import pack, unpack
     from zen.engine import ArtifactConfig, StepContext, get_step_context
     from zen.errors import RunFailed, ZenError
@@ -23,8 +24,17 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "zen.authoring": ("Pipeline", "PipelineOptions", "Retries", "Step", "StepOptions", "pipeline", "step"),
-    "zen.authoring.within": ("alert", "load_artifact", "log_metadata", "log_metrics", "log_params", "save_artifact"),
-    "zen.client": ("ArtifactView", "Client", "RunView", "StepView"),
+    "zen.authoring.models": ("Model",),
+    "zen.authoring.within": (
+        "alert",
+        "load_artifact",
+        "log_metadata",
+        "log_metrics",
+        "log_params",
+        "promote",
+        "save_artifact",
+    ),
+    "zen.client": ("ArtifactView", "Client", "ModelVersionView", "RunView", "StepView"),
     "zen.client.packing": ("pack", "unpack"),
     "zen.engine": ("ArtifactConfig", "StepContext", "get_step_context"),
     "zen.errors": ("RunFailed", "ZenError"),
@@ -36,6 +46,8 @@ __all__ = [
     "ArtifactConfig",
     "ArtifactView",
     "Client",
+    "Model",
+    "ModelVersionView",
     "Pipeline",
     "PipelineOptions",
     "Retries",
@@ -55,6 +67,7 @@ __all__ = [
     "log_params",
     "pack",
     "pipeline",
+    "promote",
     "save_artifact",
     "step",
     "unpack",

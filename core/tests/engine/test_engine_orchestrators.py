@@ -238,7 +238,9 @@ def dying(retries: int, times: int) -> str:
 def test_a_step_that_kills_its_process_fails_on_a_foreign_engine(script, stranger, home) -> None:
     choose(home, "steady")
     done = script(dying(retries=0, times=9), path=[stranger])
-    assert reported(done) == ["report failed {'dies': 'failed', 'after': 'skipped', 'beside': 'completed'}"], done.stderr
+    assert reported(done) == ["report failed {'dies': 'failed', 'after': 'skipped', 'beside': 'completed'}"], (
+        done.stderr
+    )
     step = Client(root=home).run().steps["dies"]
     assert (step.error.type, step.attempt) == ("zen.errors.WorkerDied", 1)
     assert "the process of step 'dies' died" in step.error.message
@@ -248,10 +250,12 @@ def test_a_step_that_kills_its_process_fails_on_a_foreign_engine(script, strange
 def test_a_step_whose_process_died_is_run_again_as_often_as_its_retries_allow(script, stranger, home) -> None:
     choose(home, "steady")
     done = script(dying(retries=2, times=2), path=[stranger])
-    assert reported(done) == [
-        "report completed {'dies': 'completed', 'after': 'completed', 'beside': 'completed'}"
-    ], done.stderr
-    attempts = [(each.name, each.attempt, each.state) for each in Client(root=home).run().attempts if each.name == "dies"]
+    assert reported(done) == ["report completed {'dies': 'completed', 'after': 'completed', 'beside': 'completed'}"], (
+        done.stderr
+    )
+    attempts = [
+        (each.name, each.attempt, each.state) for each in Client(root=home).run().attempts if each.name == "dies"
+    ]
     assert attempts == [("dies", 1, "lost"), ("dies", 2, "lost"), ("dies", 3, "completed")]
     (home / "dies.journal").unlink()
     done = script(dying(retries=1, times=2), path=[stranger])

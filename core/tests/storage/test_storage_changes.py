@@ -169,12 +169,15 @@ def test_amending_a_run_adds_detail_and_leaves_its_state(vault):
     assert vault.database.run(run.id) == replace(run, warnings=("late",))
 
 
-def test_lose_step_shuts_out_the_old_process_and_spares_a_finished_step(vault):
+@pytest.mark.parametrize("state", ["lost", "failed"])
+def test_bury_step_shuts_out_the_old_process_and_spares_a_finished_step(vault, state):
     vault.run()
     step, other = vault.claimed(), vault.claimed(name="other")
     vault.write(changes.finish_step(finished(other, vault.now), token="attempt", run_token="mine"))
-    vault.write(changes.lose_step(step.id, at=vault.now), changes.lose_step(other.id, at=vault.now))
-    assert vault.database.step_run(step.id).state == "lost"
+    vault.write(changes.bury_step(finished(step, vault.now, state)))
+    with pytest.raises(WriteConflict):
+        vault.write(changes.bury_step(finished(other, vault.now, state)))
+    assert vault.database.step_run(step.id).state == state
     assert vault.database.step_run(other.id).state == "completed"
     with pytest.raises(WriteConflict):
         vault.write(changes.finish_step(finished(step, vault.now), token="attempt", run_token="mine"))
@@ -479,7 +482,7 @@ def test_only_a_completed_step_is_found_under_a_cache_key(vault, state):
     step = vault.claimed()
     vault.write(changes.remember("key", step.id, vault.now))
     if state == "lost":
-        vault.write(changes.lose_step(step.id, at=vault.now))
+        vault.write(changes.bury_step(finished(step, vault.now, state)))
     elif state != "running":
         vault.write(changes.finish_step(finished(step, vault.now, state), token="attempt", run_token="mine"))
     assert vault.database.step_run(step.id).state == state

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from zen.builtin.sqlite import SQLiteConfig, SQLiteStore
 from zen.errors import StorageError
+from zen.identity import dumps
 from zen.interfaces import Change
-from zen.storage import schema
+from zen.records import CodeRef, Plan, RunRecord, StackSpec
+from zen.storage import Database, Models, changes, schema
+
+NOW = dt.datetime(2024, 5, 6, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
@@ -18,6 +26,7 @@ def test_every_dialect_has_the_same_tables(dialect):
     assert [name for kind, name in shapes if kind == "TABLE"] == [
         *("plan", "run", "run_tag", "step_run", "artifact", "edge"),
         *("object", "cache_entry", "param", "metric", "fact", "log"),
+        *("model_version", "model_alias", "alias_event", "serving"),
     ]
     assert not any("{" in statement or ";" in statement for statement in statements)
     assert all(
@@ -26,12 +35,28 @@ def test_every_dialect_has_the_same_tables(dialect):
 
 
 def test_migrations_are_numbered_without_gaps():
-    assert [migration.number for migration in schema.migrations("sqlite")] == [1]
+    assert [migration.number for migration in schema.migrations("sqlite")] == [1, 2]
 
 
 def test_prepare_is_done_once(vault, open_vault):
     open_vault()
-    assert vault.metadata.read("SELECT number FROM zen_schema") == [(1,)]
+    assert vault.metadata.read("SELECT number FROM zen_schema ORDER BY number") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("number", [1])
+def test_a_store_of_an_earlier_schema_opens_with_what_it_held(tmp_path, number):
+    host = SimpleNamespace(root=tmp_path, state=tmp_path, log=logging.getLogger("test"))
+    store = SQLiteStore(SQLiteConfig())
+    store.open(host)
+    store.migrate(schema.migrations("sqlite")[:number])
+    run = RunRecord(id="a1", name="old", pipeline="p", state="completed", plan="d", created_at=NOW)
+    plan = Plan(pipeline="p", code=CodeRef(module="m", qualname="p"), stack=StackSpec(name="local"))
+    store.write(changes.insert_run(run, plan, dumps(plan.to_json()), token="t"), durable=True)
+    database = Database(store)
+    database.prepare()
+    assert database.run("a1").name == "old" and database.plan("d") == plan
+    assert Models(database).models() == []
+    store.close()
 
 
 @pytest.mark.parametrize(

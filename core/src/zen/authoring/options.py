@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zen.errors import UsageError, listing, nearest
 
 if TYPE_CHECKING:
+    from zen.authoring.models import Model
     from zen.interfaces import Materializer
     from zen.records import ExecutionMode
 
@@ -92,6 +93,7 @@ class PipelineOptions:
         on_failure: Functions to call when it fails; they may take the exception.
         execution_mode: What a failure means for the other steps: `continue-on-failure` runs what does not depend on it,
             `stop-on-failure` starts nothing more, `fail-fast` also ends what is running in other processes.
+        model: The model that the pipeline makes: each run that completes adds a version.
         raise_on_failure: Whether a failed run raises `RunFailed`.
         settings: Anything else for the components of a stack.
     """
@@ -106,6 +108,7 @@ class PipelineOptions:
     on_success: Hook | Sequence[Hook] = ()
     on_failure: Hook | Sequence[Hook] = ()
     execution_mode: ExecutionMode | None = None
+    model: Model | None = None
     raise_on_failure: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -148,6 +151,8 @@ def _check(options: Any, what: str) -> None:
                 raise UsageError(f"{hook!r} cannot be a hook of {what}", hint="give a function")
     if isinstance(options, StepOptions):
         _check_step(options, what)
+    elif options.model is not None and not hasattr(options.model, "spec"):
+        raise UsageError(f"the model of {what} is {options.model!r}", hint='give a zen.Model: model=Model("churn")')
     elif options.execution_mode not in (None, *MODES):
         raise UsageError(
             f"{what} has no execution mode {options.execution_mode!r}; there are: {listing(MODES)}",

@@ -60,7 +60,7 @@ def draft(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str,
     config = RunConfig.read(pipeline.options.config_path)
     options = _merged(pipeline.options, config)
     client = open_client(stack=options.stack or None, project=project)
-    trace = Trace(pipeline.name, options, config, project.root)
+    trace = Trace(pipeline.name, options, config, client)
     config.check_parameters(pipeline.parameters)
     given = _bound(pipeline, args, kwargs, {**config.parameters, **options.parameters})
     with trace.active():
@@ -126,6 +126,7 @@ def _planned(
         hooks=trace.hooks(options),
         tags=tuple(dict.fromkeys(options.tags)),
         settings=dict(options.settings),
+        model=options.model.spec() if options.model is not None else None,
     )
 
 

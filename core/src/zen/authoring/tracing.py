@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zen.authoring.definitions import StepDefinition, trace
 from zen.authoring.handles import OutputHandle, StepHandle
+from zen.authoring.models import Model
 from zen.authoring.options import NAME, PipelineOptions, StepOptions, as_tuple, changed, names
-from zen.client import ArtifactView
+from zen.client import ArtifactView, Client, ModelVersionView
 from zen.engine import Signature, connects, fits, name_of, new_id, plain_type
 from zen.errors import ArgumentTypeError, DuplicateStepName, TracingError, UnknownStep, UsageError, listing, nearest
 from zen.identity import is_plain, to_plain
@@ -23,15 +23,19 @@ from zen.source import fingerprint, module_name
 if TYPE_CHECKING:
     from zen.authoring.runconfig import RunConfig
 
+STORED = ArtifactView | Model | ModelVersionView
+"""What stands for a stored value among the arguments of a step."""
+
 
 class Trace:
     """Collects the steps of one pipeline."""
 
-    def __init__(self, pipeline: str, options: PipelineOptions, config: RunConfig, root: Path) -> None:
+    def __init__(self, pipeline: str, options: PipelineOptions, config: RunConfig, client: Client) -> None:
         self.pipeline = pipeline
         self.options = options
         self.config = config
-        self.root = root
+        self.client = client
+        self.root = client.project.root
         self.steps: dict[str, StepSpec] = {}
         self.literals: dict[str, tuple[str, Any]] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
@@ -209,6 +213,10 @@ class Trace:
                 f"{place} takes step {value.step!r}, which declares no output",
                 hint="annotate what the step returns, or use after= for order alone",
             )
+        if isinstance(value, Model):
+            value = self.client.model(value.name, value.version)
+        if isinstance(value, ModelVersionView):
+            return Input(kind="artifact", artifact=value.record.artifact)
         if isinstance(value, ArtifactView):
             return Input(kind="artifact", artifact=value.id)
         return self._container(value, place) if _holds_inputs(value) else self._literal(value, place)
@@ -248,7 +256,7 @@ def check_argument(where: str, name: str, value: Any, annotation: Any) -> None:
                 f" {value.step!r} as {_bare(value.annotation)}",
                 hint="pass another output, or change one of the annotations",
             )
-    elif not (_holds_inputs(value) or isinstance(value, StepHandle | ArtifactView) or fits(value, annotation)):
+    elif not (_holds_inputs(value) or isinstance(value, StepHandle | STORED) or fits(value, annotation)):
         raise ArgumentTypeError(
             f"{where}: {name!r} is declared as {_bare(annotation)}, and was given"
             f" {_shown(value)} ({type(value).__qualname__})"
@@ -281,7 +289,7 @@ def _holds_inputs(value: Any) -> bool:
 
 
 def _is_input(value: Any) -> bool:
-    return isinstance(value, StepHandle | ArtifactView) or _holds_inputs(value)
+    return isinstance(value, StepHandle | STORED) or _holds_inputs(value)
 
 
 def _same(first: Any, second: Any) -> bool:

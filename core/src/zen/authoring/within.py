@@ -58,6 +58,23 @@ def log_metadata(metadata: Mapping[str, Any], *, artifact: str | None = None, ru
     get_step_context().log_metadata(metadata, artifact=artifact, run=run)
 
 
+def promote(alias: str, *, better_on: str = "", higher_is_better: bool = True) -> None:
+    """Let an alias name the version of the model that this run makes, once the run completes.
+
+    With `better_on` it does so only if the version is better than the one that holds the alias by then: of two runs
+    that end at the same time, the better one keeps it.
+
+    Args:
+        alias: Such as `champion`; `staging` and `production` are stages.
+        better_on: The metric to compare, as `run.metrics` names it.
+        higher_is_better: Whether more of it is better.
+
+    Raises:
+        UsageError: Outside a step, or in a pipeline that makes no model.
+    """
+    get_step_context().promote(alias, better_on=better_on, higher_is_better=higher_is_better)
+
+
 def alert(title: str, text: str = "", *, level: AlertLevel = "info", **facts: str) -> None:
     """Tell people something, through every alerter of the stack; on the terminal where it has none.
 

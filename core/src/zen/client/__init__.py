@@ -1,12 +1,14 @@
 """The read side: runs, steps, artifacts."""
 
 from zen.client.client import Client, open_client
+from zen.client.models import ModelVersionView
 from zen.client.views import ArtifactView, RunView, StepView
 from zen.client.workspaces import close_all, open_workspace
 
 __all__ = [
     "ArtifactView",
     "Client",
+    "ModelVersionView",
     "RunView",
     "StepView",
     "close_all",

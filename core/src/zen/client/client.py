@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
 from zen.client.views import ArtifactView, RunView
 from zen.client.workspaces import open_workspace
@@ -23,8 +24,8 @@ _LAST = re.compile(r"last(?:~(\d+))?")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 
 
-class Client:
-    """Reads runs, steps and artifacts of a stack.
+class Client(ModelAccess):
+    """Reads runs, steps, artifacts and models of a stack.
 
     Args:
         stack: The stack; by default the active one.

@@ -8,10 +8,12 @@ from zen.engine.ids import new_id
 from zen.engine.launch import Draft, Finished, launch
 from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import reap
+from zen.engine.models import STAGES, promote, unalias
 from zen.engine.progress import Progress, current_progress, use_progress
 from zen.engine.signature import ArtifactConfig, Signature, check_artifact_name, signature_of
 
 __all__ = [
+    "STAGES",
     "ArtifactConfig",
     "Draft",
     "Finished",
@@ -31,9 +33,11 @@ __all__ = [
     "name_of",
     "new_id",
     "plain_type",
+    "promote",
     "reap",
     "send",
     "signature_of",
+    "unalias",
     "use_progress",
     "without_our_frames",
 ]

@@ -17,6 +17,7 @@ from zen.engine.capture import Captured, captured_output, process_restored
 from zen.engine.context import StepContext, activate, deactivate
 from zen.engine.failures import error_record
 from zen.engine.ids import new_id
+from zen.engine.models import PREDICTS
 from zen.engine.session import Session
 from zen.engine.signature import Output, check_artifact_name, signature_of
 from zen.engine.tracking import StepTrackers
@@ -64,6 +65,7 @@ class Attempt:
             run=session.run,
             step_run=record,
             stack=session.stack,
+            model=session.plan.model,
             save=self._save_extra,
             load=session.load,
             changed=self._maybe_flush,
@@ -141,7 +143,10 @@ class Attempt:
             step_run=self._record.id,
             output=spec.name,
             created_at=dt.datetime.now(dt.UTC),
-            metadata=saved.metadata,
+            metadata={
+                **saved.metadata,
+                **({PREDICTS: True} if callable(getattr(type(value), "predict", None)) else {}),
+            },
             tags=spec.tags,
         )
         self._changes += [*saved.changes, changes.insert_artifact(artifact)]
@@ -266,6 +271,10 @@ def call_hook(name: str, code: Callable[[Any], Callable[..., Any]], ref: Any, er
     except (Exception, SystemExit) as problem:  # noqa: BLE001  # the user's hook
         return [f"the hook {name} failed: {type(problem).__name__}: {problem}"]
     return []
+
+
+def _abilities(value: Any) -> dict[str, Any]:
+    return {PREDICTS: True} if callable(getattr(type(value), "predict", None)) else {}
 
 
 def _call(function: Callable[..., Any], arguments: dict[str, Any], step: StepSpec) -> Any:

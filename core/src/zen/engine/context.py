@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zen.engine.alerts import send
+from zen.engine.models import PROMOTION
 from zen.errors import ArgumentTypeError, ArtifactNotFound, UsageError, listing, nearest
 from zen.identity import to_plain
 from zen.interfaces import FeatureStore
-from zen.records import Alert, ArtifactRecord, MetricPoint, RunRecord, StepRunRecord
+from zen.records import Alert, ArtifactRecord, MetricPoint, ModelSpec, RunRecord, StepRunRecord
+from zen.stacks import is_name, name_advice
 
 if TYPE_CHECKING:
     from zen.engine.tracking import StepTrackers
@@ -40,6 +42,7 @@ class StepContext:
         run: RunRecord,
         step_run: StepRunRecord,
         stack: OpenStack,
+        model: ModelSpec | None,
         save: Callable[[Any, str], ArtifactRecord],
         load: Callable[[ArtifactRecord], Any],
         changed: Callable[[], None],
@@ -47,6 +50,7 @@ class StepContext:
         self.run = run
         self.step_run = step_run
         self._stack = stack
+        self._model = model
         self._save = save
         self._load = load
         self._changed = changed
@@ -150,6 +154,19 @@ class StepContext:
         if self.trackers:
             self.trackers.log_metadata(metadata)
         self._changed()
+
+    def promote(self, alias: str, *, better_on: str = "", higher_is_better: bool = True) -> None:
+        """Ask for an alias for the version that this run makes; see `zen.promote`."""
+        if self._model is None:
+            raise UsageError(
+                f"pipeline {self.run.pipeline!r} makes no model, so there is nothing to promote",
+                hint='say which: @pipeline(model=Model("churn"))',
+            )
+        if not is_name(alias) or alias.isdigit() or alias == "latest":
+            raise UsageError(f"{alias!r} cannot be an alias", hint=name_advice(alias))
+        condition = {"better_on": better_on, "higher_is_better": higher_is_better}
+        with self._lock:
+            self.facts[f"step:{self.step_run.id}", PROMOTION + alias] = condition
 
     def save_artifact(self, value: Any, name: str) -> ArtifactRecord:
         """Save a value beside the step's outputs; see `zen.save_artifact`."""

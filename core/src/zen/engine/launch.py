@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from zen.engine.failures import error_record
 from zen.engine.ids import new_id
 from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import forget_lock, owner, reap, run_lock
+from zen.engine.models import record_model
 from zen.engine.session import Session, Ticket, failed
 from zen.engine.tracking import RunTrackers
 from zen.errors import RunError, UsageError, ZenError, listing, nearest
@@ -303,6 +304,7 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
         finished_at=dt.datetime.now(dt.UTC),
         error=_run_error(bad, trouble),
     )
+    warnings += _model(session, run, last.values())
     warnings += _pipeline_hooks(session, run, exception)
     trackers.warnings.clear()
     trackers.finish(run)
@@ -318,6 +320,15 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
         session.write([changes.amend_run(run, token=token)], durable=False)
     session.tell("run_finished", run)
     return Finished(run=run, exception=exception)
+
+
+def _model(session: Session, run: RunRecord, steps: Iterable[StepRunRecord]) -> list[str]:
+    """Add the version that a completed run made, if the pipeline makes one; return what went wrong."""
+    spec = session.plan.model
+    if spec is None or run.state != COMPLETED:
+        return []
+    _, warnings = record_model(session.stack, spec, run, steps)
+    return warnings
 
 
 def _last_attempts(session: Session) -> dict[str, StepRunRecord]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from zen.engine.capture import Captured
-from zen.engine.session import Ticket
 from zen.engine.failures import vanished
+from zen.engine.session import Ticket
 from zen.errors import RunCancelled, StepTimeout, WorkerDied
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json

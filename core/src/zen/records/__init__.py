@@ -4,7 +4,7 @@ from zen.records.artifact import ArtifactRecord, FileEntry, Manifest
 from zen.records.codec import from_json, to_json
 from zen.records.events import Alert, AlertLevel, CheckResult, StepExit, ValidationResult
 from zen.records.kinds import Kind
-from zen.records.model import Deployment, DeploymentState, ModelVersion
+from zen.records.model import AliasEvent, Deployment, DeploymentState, ModelSpec, ModelVersion, Serving
 from zen.records.plan import (
     PLAN_VERSION,
     CachePolicy,
@@ -30,6 +30,7 @@ __all__ = [
     "SUCCEEDED",
     "Alert",
     "AlertLevel",
+    "AliasEvent",
     "ArtifactRecord",
     "CacheDecision",
     "CachePolicy",
@@ -47,12 +48,14 @@ __all__ = [
     "LogLine",
     "Manifest",
     "MetricPoint",
+    "ModelSpec",
     "ModelVersion",
     "OutputSpec",
     "Plan",
     "RetryPolicy",
     "RunRecord",
     "RunState",
+    "Serving",
     "StackSpec",
     "StepExit",
     "StepRunRecord",

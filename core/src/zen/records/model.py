@@ -12,6 +12,21 @@ DeploymentState = Literal["starting", "ready", "failed", "stopped"]
 
 
 @record()
+class ModelSpec:
+    """The model that a pipeline makes: each run that completes adds a version.
+
+    Attributes:
+        artifact: Which output is the model: the name of an artifact, of an output, or `step.output`; empty for the one
+            that is called `model`, or the last one that can predict.
+    """
+
+    name: str
+    artifact: str = ""
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@record()
 class ModelVersion:
     """A version of a registered model.
 
@@ -53,3 +68,46 @@ class Deployment:
     reason: str = ""
     created_at: dt.datetime | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@record()
+class AliasEvent:
+    """An alias that moved.
+
+    Attributes:
+        version: Which version it names from then on; None when it was taken away.
+        before: Which one it named until then.
+        run_id: The run that moved it; empty for a person.
+        reason: Why, for people.
+    """
+
+    model: str
+    alias: str
+    version: int | None = None
+    before: int | None = None
+    at: dt.datetime | None = None
+    run_id: str = ""
+    reason: str = ""
+
+
+@record()
+class Serving:
+    """The time in which a deployment served one version of a model.
+
+    Attributes:
+        name: The deployment.
+        deployer: The component that serves it, by its name in the stack.
+        ended_at: None while it serves.
+        reason: Why it ended.
+    """
+
+    id: str
+    name: str
+    model: str
+    version: int
+    deployer: str = ""
+    stack: str = ""
+    url: str = ""
+    started_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    reason: str = ""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from zen.errors import CyclicPlan, DuplicateStepName, UnknownStep, UsageError, listing, nearest
 from zen.identity import digest
 from zen.records.codec import from_json, record, to_json
+from zen.records.model import ModelSpec
 from zen.records.states import COMPLETED
 
 PLAN_VERSION = 1
@@ -156,7 +157,12 @@ class StepSpec:
 
 @record()
 class ComponentSpec:
-    """One resolved component of a stack. `config` is minimal JSON; secrets in it are references."""
+    """One resolved component of a stack.
+
+    Attributes:
+        config: Minimal JSON; secrets in it are references.
+        on_error: For an experiment tracker: whether one that fails is only reported, or fails the step.
+    """
 
     kind: str
     flavor: str
@@ -164,6 +170,7 @@ class ComponentSpec:
     distribution: str = ""
     version: str = ""
     config: dict[str, Any] = field(default_factory=dict)
+    on_error: Literal["warn", "fail"] = "warn"
 
 
 @record()
@@ -196,6 +203,7 @@ class Plan:
     hooks: Hooks = Hooks()
     tags: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    model: ModelSpec | None = None
 
     def step(self, name: str) -> StepSpec:
         """Return the step of that name.

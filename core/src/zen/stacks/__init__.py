@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from zen.stacks.config import build, dump, parse
 from zen.stacks.document import Document, Place, raise_faults
+from zen.stacks.names import advice as name_advice
+from zen.stacks.names import is_name
 from zen.stacks.project import Project, find_project
 from zen.stacks.resolve import active_stack, load_stack_file, resolve, secret_references, stack_names, use_stack
 from zen.stacks.stackfile import StackDefinition, StackFile
@@ -30,8 +32,10 @@ __all__ = [
     "build",
     "dump",
     "find_project",
+    "is_name",
     "json_schema",
     "load_stack_file",
+    "name_advice",
     "parse",
     "raise_faults",
     "read_document",

@@ -4,6 +4,7 @@ from zen.storage import changes
 from zen.storage.artifacts import ArtifactFiles, Saved, reader, save
 from zen.storage.database import Database
 from zen.storage.filelock import FileLock
+from zen.storage.models import Models
 from zen.storage.objects import Objects
 from zen.storage.packed import LABEL, FolderReader, FolderWriter, Label, write_label
 
@@ -15,6 +16,7 @@ __all__ = [
     "FolderReader",
     "FolderWriter",
     "Label",
+    "Models",
     "Objects",
     "Saved",
     "changes",

@@ -47,7 +47,8 @@ class Database:
         """Return the store's time."""
         return self.store.now()
 
-    def _read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a query of this layer; none for parameters that no database can hold."""
         try:
             return self.store.read(sql, parameters)
         except (UnicodeEncodeError, OverflowError):  # it never got into the database, so nothing answers to it
@@ -57,7 +58,7 @@ class Database:
 
     def run(self, run_id: str) -> RunRecord:
         """Return a run by its id, or raise `RunNotFound`."""
-        found = self._read(f"{_RUN} WHERE id = ?", (run_id,))
+        found = self.read(f"{_RUN} WHERE id = ?", (run_id,))
         if not found:
             raise _no_run(run_id)
         return rows.run(found[0])
@@ -75,7 +76,7 @@ class Database:
         """Return runs, newest first."""
         where, parameters = _run_filter(pipeline=pipeline, state=state, name=name, tag=tag)
         sql = f"{_RUN}{where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
-        return [rows.run(row) for row in self._read(sql, (*parameters, limit, offset))]
+        return [rows.run(row) for row in self.read(sql, (*parameters, limit, offset))]
 
     def count_runs(
         self,
@@ -87,33 +88,33 @@ class Database:
     ) -> int:
         """Return how many runs there are."""
         where, parameters = _run_filter(pipeline=pipeline, state=state, name=name, tag=tag)
-        found = self._read(f"SELECT COUNT(*) FROM run{where}", parameters)
+        found = self.read(f"SELECT COUNT(*) FROM run{where}", parameters)
         return int(found[0][0]) if found else 0
 
     def runs_with_prefix(self, prefix: str) -> list[RunRecord]:
         """Return the runs whose id starts with `prefix`, newest first."""
         sql = f"{_RUN} WHERE id >= ? AND id < ? ORDER BY created_at DESC LIMIT 20"
-        return [rows.run(row) for row in self._read(sql, (prefix, prefix + "g"))]
+        return [rows.run(row) for row in self.read(sql, (prefix, prefix + "g"))]
 
     def open_runs(self) -> list[RunRecord]:
         """Return the runs that are not over, as far as is recorded."""
-        return [rows.run(row) for row in self._read(f"{_RUN} WHERE state IN ('pending', 'running')")]
+        return [rows.run(row) for row in self.read(f"{_RUN} WHERE state IN ('pending', 'running')")]
 
     def run_token(self, run_id: str) -> str:
         """Return the fencing token of a run, or raise `RunNotFound`."""
-        found = self._read("SELECT token FROM run WHERE id = ?", (run_id,))
+        found = self.read("SELECT token FROM run WHERE id = ?", (run_id,))
         if not found:
             raise _no_run(run_id)
         return str(found[0][0])
 
     def stop_reason(self, run_id: str) -> str:
         """Return why the run was asked to stop, or an empty string."""
-        found = self._read("SELECT stop FROM run WHERE id = ?", (run_id,))
+        found = self.read("SELECT stop FROM run WHERE id = ?", (run_id,))
         return str(found[0][0]) if found else ""
 
     def plan(self, digest: str) -> Plan:
         """Return a recorded plan by the digest in its run, or raise `RunNotFound`."""
-        found = self._read("SELECT body FROM plan WHERE digest = ?", (digest,))
+        found = self.read("SELECT body FROM plan WHERE digest = ?", (digest,))
         if not found:
             raise RunNotFound(f"no run has the plan {digest!r}")
         return Plan.from_json(json.loads(found[0][0]))
@@ -122,27 +123,27 @@ class Database:
 
     def step_runs(self, run_id: str) -> list[StepRunRecord]:
         """Return every attempt of every step of a run, in the order in which they started."""
-        found = self._read(f"{_STEP} WHERE run = ? ORDER BY started_at, name, attempt", (run_id,))
+        found = self.read(f"{_STEP} WHERE run = ? ORDER BY started_at, name, attempt", (run_id,))
         sql = (
             "SELECT e.step_run, e.direction, e.slot, e.position, e.artifact FROM edge e"
             " JOIN step_run s ON s.id = e.step_run WHERE s.run = ?"
             " ORDER BY e.step_run, e.direction, e.slot, e.position"
         )
         edges: dict[str, list[Row]] = {}
-        for row in self._read(sql, (run_id,)):
+        for row in self.read(sql, (run_id,)):
             edges.setdefault(row[0], []).append(row[1:])
         return [rows.step_run(row, edges.get(row[0], [])) for row in found]
 
     def step_run(self, step_run_id: str) -> StepRunRecord:
         """Return a step run by its id, or raise `RunNotFound`."""
-        found = self._read(f"{_STEP} WHERE id = ?", (step_run_id,))
+        found = self.read(f"{_STEP} WHERE id = ?", (step_run_id,))
         if not found:
             raise RunNotFound(f"no run has the step run {step_run_id!r}")
         return rows.step_run(found[0], self._edges(step_run_id))
 
     def last_attempt(self, run_id: str, name: str) -> StepRunRecord | None:
         """Return the newest attempt of a step, or None if it has none."""
-        found = self._read(f"{_STEP} WHERE run = ? AND name = ? ORDER BY attempt DESC LIMIT 1", (run_id, name))
+        found = self.read(f"{_STEP} WHERE run = ? AND name = ? ORDER BY attempt DESC LIMIT 1", (run_id, name))
         return rows.step_run(found[0], self._edges(found[0][0])) if found else None
 
     def failed_steps(self, run_id: str) -> list[str]:
@@ -151,7 +152,7 @@ class Database:
             "SELECT name FROM step_run s WHERE run = ? AND state IN ('failed', 'cancelled', 'lost')"
             " AND attempt = (SELECT MAX(attempt) FROM step_run t WHERE t.run = s.run AND t.name = s.name)"
         )
-        return [str(row[0]) for row in self._read(sql, (run_id,))]
+        return [str(row[0]) for row in self.read(sql, (run_id,))]
 
     def cached(self, key: str) -> tuple[StepRunRecord, int] | None:
         """Return the completed step run under a cache key, and when it was remembered (microseconds)."""
@@ -159,14 +160,14 @@ class Database:
             f"SELECT {', '.join('s.' + column for column in rows.STEP_COLUMNS.split(', '))}, c.created_at"
             " FROM cache_entry c JOIN step_run s ON s.id = c.step_run WHERE c.key = ? AND s.state = 'completed'"
         )
-        found = self._read(sql, (key,))
+        found = self.read(sql, (key,))
         return (rows.step_run(found[0][:-1], self._edges(found[0][0])), found[0][-1]) if found else None
 
     def _edges(self, step_run_id: str) -> list[Row]:
         sql = (
             "SELECT direction, slot, position, artifact FROM edge WHERE step_run = ? ORDER BY direction, slot, position"
         )
-        return self._read(sql, (step_run_id,))
+        return self.read(sql, (step_run_id,))
 
     # Artifacts
 
@@ -183,7 +184,7 @@ class Database:
         for start in range(0, len(ids), _MANY):
             some = ids[start : start + _MANY]
             sql = f"{_ARTIFACT} WHERE id IN ({', '.join('?' * len(some))})"
-            found.update((row[0], rows.artifact(row)) for row in self._read(sql, some))
+            found.update((row[0], rows.artifact(row)) for row in self.read(sql, some))
         return found
 
     def artifacts(
@@ -192,34 +193,34 @@ class Database:
         """Return artifacts, newest first."""
         conditions, parameters = _conditions({"name = ?": name, "run = ?": run_id})
         sql = f"{_ARTIFACT}{conditions} ORDER BY created_at DESC, version DESC, id LIMIT ? OFFSET ?"
-        return [rows.artifact(row) for row in self._read(sql, (*parameters, limit, offset))]
+        return [rows.artifact(row) for row in self.read(sql, (*parameters, limit, offset))]
 
     def artifact_version(self, name: str, version: int | None = None) -> ArtifactRecord | None:
         """Return a version of a named artifact (the newest by default), or None."""
         conditions, parameters = _conditions({"name = ?": name, "version = ?": version})
-        found = self._read(f"{_ARTIFACT}{conditions} ORDER BY version DESC LIMIT 1", parameters)
+        found = self.read(f"{_ARTIFACT}{conditions} ORDER BY version DESC LIMIT 1", parameters)
         return rows.artifact(found[0]) if found else None
 
     def artifacts_with_prefix(self, prefix: str) -> list[ArtifactRecord]:
         """Return the artifacts whose id starts with `prefix`."""
         sql = f"{_ARTIFACT} WHERE id >= ? AND id < ? LIMIT 20"
-        return [rows.artifact(row) for row in self._read(sql, (prefix, prefix + "g"))]
+        return [rows.artifact(row) for row in self.read(sql, (prefix, prefix + "g"))]
 
     def artifact_names(self) -> list[str]:
         """Return the names that artifacts are stored under."""
-        return [str(row[0]) for row in self._read("SELECT DISTINCT name FROM artifact ORDER BY name")]
+        return [str(row[0]) for row in self.read("SELECT DISTINCT name FROM artifact ORDER BY name")]
 
     # What was logged
 
     def params(self, step_run_id: str) -> dict[str, Any]:
         """Return the parameters that a step run logged."""
         sql = "SELECT key, value FROM param WHERE step_run = ? ORDER BY key"
-        return {key: json.loads(value) for key, value in self._read(sql, (step_run_id,))}
+        return {key: json.loads(value) for key, value in self.read(sql, (step_run_id,))}
 
     def facts(self, owner: str) -> dict[str, Any]:
         """Return the metadata of a run, a step run or an artifact."""
         sql = "SELECT key, value FROM fact WHERE owner = ? ORDER BY key"
-        return {key: json.loads(value) for key, value in self._read(sql, (owner,))}
+        return {key: json.loads(value) for key, value in self.read(sql, (owner,))}
 
     def metrics(self, run_id: str, *, key: str | None = None) -> list[MetricPoint]:
         """Return every recorded value of a run's metrics, in the order in which each step run logged them."""
@@ -227,15 +228,23 @@ class Database:
             "SELECT m.key, m.value, m.step, m.at, m.step_run FROM metric m JOIN step_run s ON s.id = m.step_run"
             f" WHERE s.run = ?{' AND m.key = ?' if key is not None else ''} ORDER BY s.started_at, m.step_run, m.seq"
         )
-        found = self._read(sql, (run_id,) if key is None else (run_id, key))
+        found = self.read(sql, (run_id,) if key is None else (run_id, key))
         return [
             MetricPoint(key=row[0], value=float(row[1]), step=row[2], at=rows.time(row[3]), step_run=row[4])
             for row in found
         ]
 
+    def step_metrics(self, step_run_id: str) -> list[MetricPoint]:
+        """Return every recorded value of a step run's metrics, in the order in which it logged them."""
+        sql = "SELECT key, value, step, at FROM metric WHERE step_run = ? ORDER BY seq"
+        return [
+            MetricPoint(key=row[0], value=float(row[1]), step=row[2], at=rows.time(row[3]), step_run=step_run_id)
+            for row in self.read(sql, (step_run_id,))
+        ]
+
     def logs(self, step_run_id: str) -> list[LogLine]:
         """Return the captured lines of a step run, oldest first."""
-        found = self._read("SELECT lines FROM log WHERE step_run = ? ORDER BY seq", (step_run_id,))
+        found = self.read("SELECT lines FROM log WHERE step_run = ? ORDER BY seq", (step_run_id,))
         return [
             LogLine(stream=stream, at=rows.time(at), text=text)
             for row in found
@@ -246,12 +255,12 @@ class Database:
 
     def object(self, digest: str) -> bytes | None:
         """Return the bytes of a small object, unverified, or None."""
-        found = self._read("SELECT data FROM object WHERE digest = ?", (digest,))
+        found = self.read("SELECT data FROM object WHERE digest = ?", (digest,))
         return bytes(found[0][0]) if found else None
 
     def object_size(self, digest: str) -> int | None:
         """Return how many bytes there are of a small object, or None."""
-        found = self._read("SELECT LENGTH(data) FROM object WHERE digest = ?", (digest,))
+        found = self.read("SELECT LENGTH(data) FROM object WHERE digest = ?", (digest,))
         return int(found[0][0]) if found else None
 
 

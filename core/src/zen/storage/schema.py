@@ -127,7 +127,49 @@ CREATE TABLE log (
 {{end}};
 """
 
-_MIGRATIONS = (_TABLES,)
+_MODELS = """
+CREATE TABLE model_version (
+  id {text} PRIMARY KEY,
+  model {text} NOT NULL,
+  version {int} NOT NULL,
+  artifact {text} NOT NULL,
+  run {text} NOT NULL,
+  created_at {int} NOT NULL,
+  deleted_at {int},
+  detail {text} NOT NULL,
+  UNIQUE (model, version)
+{end};
+CREATE INDEX model_version_run ON model_version (run);
+CREATE INDEX model_version_artifact ON model_version (artifact);
+CREATE TABLE model_alias (
+  model {text} NOT NULL,
+  alias {text} NOT NULL,
+  version {int} NOT NULL,
+  PRIMARY KEY (model, alias),
+  FOREIGN KEY (model, version) REFERENCES model_version (model, version)
+{end};
+CREATE TABLE alias_event (
+  id {text} PRIMARY KEY,
+  model {text} NOT NULL,
+  at {int} NOT NULL,
+  detail {text} NOT NULL
+{end};
+CREATE INDEX alias_event_model ON alias_event (model, at);
+CREATE TABLE serving (
+  id {text} PRIMARY KEY,
+  name {text} NOT NULL,
+  model {text} NOT NULL,
+  version {int} NOT NULL,
+  started_at {int} NOT NULL,
+  ended_at {int},
+  reason {text} NOT NULL DEFAULT '',
+  detail {text} NOT NULL
+{end};
+CREATE INDEX serving_name ON serving (name, started_at);
+CREATE INDEX serving_version ON serving (model, version);
+"""
+
+_MIGRATIONS = (_TABLES, _MODELS)
 
 
 def migrations(dialect: Literal["sqlite", "postgresql"]) -> tuple[Migration, ...]:
