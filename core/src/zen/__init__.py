@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zen.authoring import Pipeline, PipelineOptions, Retries, Step, StepOptions, pipeline, step
     from zen.authoring.models import Model
-    from zen.authoring.within import alert, load_artifact, log_metadata, log_metrics, log_params, promote, save_artifact
+    from zen.authoring.within import (
+        alert,
+        load_artifact,
+        log_figure,
+        log_file,
+        log_metadata,
+        log_metrics,
+        log_model,
+        log_params,
+        log_table,
+        promote,
+        save_artifact,
+    )
     from zen.client import ArtifactView, Client, ModelVersionView, RunView, StepView
     from zen.client.packing import pack, unpack
     from zen.engine import ArtifactConfig, StepContext, get_step_context
@@ -28,9 +40,13 @@ _HOMES = {
     "zen.authoring.within": (
         "alert",
         "load_artifact",
+        "log_figure",
+        "log_file",
         "log_metadata",
         "log_metrics",
+        "log_model",
         "log_params",
+        "log_table",
         "promote",
         "save_artifact",
     ),
@@ -62,9 +78,13 @@ __all__ = [
     "alert",
     "get_step_context",
     "load_artifact",
+    "log_figure",
+    "log_file",
     "log_metadata",
     "log_metrics",
+    "log_model",
     "log_params",
+    "log_table",
     "pack",
     "pipeline",
     "promote",

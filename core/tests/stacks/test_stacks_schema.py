@@ -22,7 +22,7 @@ def test_the_schema_says_what_the_configurations_say(registry: Registry) -> None
     assert acme["properties"]["workers"]["anyOf"][0] == {"type": "integer"}
     assert acme["properties"]["mode"]["anyOf"][0] == {"enum": ["fast", "safe"]}
     modelled = definitions["experiment_tracker.modelled"]
-    assert {"flavor", "name", "uri", "retries", "token", "nested"} == set(modelled["properties"])
+    assert {"flavor", "name", "on_error", "uri", "retries", "token", "nested"} == set(modelled["properties"])
     assert modelled["properties"]["nested"]["$ref"] == "#/$defs/experiment_tracker.modelled.Nested"
     assert "experiment_tracker.modelled.Nested" in definitions
 

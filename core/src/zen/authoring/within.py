@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -73,6 +74,61 @@ def promote(alias: str, *, better_on: str = "", higher_is_better: bool = True) -
         UsageError: Outside a step, or in a pipeline that makes no model.
     """
     get_step_context().promote(alias, better_on=better_on, higher_is_better=higher_is_better)
+
+
+def log_figure(figure: Any, name: str) -> ArtifactView:
+    """Keep a figure as an image, beside the step's outputs, and show it in every tracker of the stack.
+
+    Args:
+        figure: Of matplotlib or plotly, an image of PIL, or the path of a PNG, JPEG or SVG file.
+        name: Letters, digits, `_`, `.` and `-`.
+
+    Raises:
+        UsageError: Outside a step.
+        ArgumentTypeError: For something that cannot be drawn.
+    """
+    return ArtifactView(get_step_context().log_figure(figure, name), Client())
+
+
+def log_table(table: Any, name: str) -> ArtifactView:
+    """Keep a table, beside the step's outputs, and show its first 10,000 rows in every tracker of the stack.
+
+    Args:
+        table: A frame of pandas or polars, a list of mappings, or a mapping of columns.
+        name: Letters, digits, `_`, `.` and `-`.
+
+    Raises:
+        UsageError: Outside a step.
+        ArgumentTypeError: For something that is no table.
+    """
+    return ArtifactView(get_step_context().log_table(table, name), Client())
+
+
+def log_file(path: str | os.PathLike[str], name: str = "") -> ArtifactView:
+    """Keep a copy of a file or folder, beside the step's outputs, here and in every tracker of the stack.
+
+    Args:
+        path: The file or folder.
+        name: Letters, digits, `_`, `.` and `-`; by default its own name.
+
+    Raises:
+        UsageError: Outside a step; when there is no such file.
+    """
+    return ArtifactView(get_step_context().log_file(path, name), Client())
+
+
+def log_model(model: Any, name: str = "model") -> ArtifactView:
+    """Keep a model, beside the step's outputs, here and in every tracker of the stack, in each tool's own form.
+
+    Args:
+        model: Anything that a materializer saves.
+        name: Letters, digits, `_`, `.` and `-`.
+
+    Raises:
+        UsageError: Outside a step.
+        MaterializerError: When it cannot be saved.
+    """
+    return ArtifactView(get_step_context().log_model(model, name), Client())
 
 
 def alert(title: str, text: str = "", *, level: AlertLevel = "info", **facts: str) -> None:

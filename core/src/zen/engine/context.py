@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextvars
 import datetime as dt
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zen.engine import showing
 from zen.engine.alerts import send
 from zen.engine.models import PROMOTION
 from zen.errors import ArgumentTypeError, ArtifactNotFound, UsageError, listing, nearest
@@ -154,6 +156,45 @@ class StepContext:
         if self.trackers:
             self.trackers.log_metadata(metadata)
         self._changed()
+
+    def log_figure(self, figure: Any, name: str) -> ArtifactRecord:
+        """Keep a figure as an image; see `zen.log_figure`."""
+        with showing.figure_file(figure, name) as path:
+            artifact = self._shown(path, name, "figure")
+            if self.trackers:
+                self.trackers.log_figure(name, path)
+        return artifact
+
+    def log_table(self, table: Any, name: str) -> ArtifactRecord:
+        """Keep a table; see `zen.log_table`."""
+        columns, rows = showing.rows_of(table, name)
+        artifact = self._shown(table, name, "table")
+        if self.trackers:
+            self.trackers.log_table(name, columns, rows)
+        return artifact
+
+    def log_file(self, path: str | os.PathLike[str], name: str = "") -> ArtifactRecord:
+        """Keep a copy of a file or folder; see `zen.log_file`."""
+        found = showing.existing(path)
+        artifact = self._shown(found, name or found.name, "file")
+        if self.trackers:
+            self.trackers.log_file(name or found.name, found)
+        return artifact
+
+    def log_model(self, model: Any, name: str = "model") -> ArtifactRecord:
+        """Keep a model; see `zen.log_model`."""
+        artifact = self._shown(model, name, "model")
+        if self.trackers:
+            materializer = self._stack.registry.materializer_by_reference(artifact.materializer)
+            with showing.model_files(model, materializer, artifact.manifest.type) as files:
+                self.trackers.log_model(name, model, files)
+        return artifact
+
+    def _shown(self, value: Any, name: str, kind: str) -> ArtifactRecord:
+        artifact = self.save_artifact(value, name)
+        with self._lock:
+            self.facts[f"output:{name}", "shown_as"] = kind
+        return artifact
 
     def promote(self, alias: str, *, better_on: str = "", higher_is_better: bool = True) -> None:
         """Ask for an alias for the version that this run makes; see `zen.promote`."""

@@ -166,6 +166,7 @@ class _Resolution:
             distribution=loaded.distribution,
             version=loaded.version,
             config=dump(config),
+            on_error=entry.on_error,
         )
 
     def check(self) -> None:

@@ -17,7 +17,7 @@ from zen.secrets import Secret
 from zen.stacks.config import is_model
 from zen.stacks.fields import hints_of, required
 from zen.stacks.names import RULE
-from zen.stacks.stackfile import KINDS, LOCAL, MANY, SETTINGS
+from zen.stacks.stackfile import KINDS, LOCAL, MANY, ON_ERROR, SETTINGS, TOLERANT
 
 if TYPE_CHECKING:
     from zen.registry import LoadedFlavor, Registry
@@ -110,6 +110,11 @@ def _flavor(loaded: LoadedFlavor, cls: type | None, key: str, definitions: dict[
     else:
         schema = _dataclass(cls)
     own = {"flavor": {"type": "string", "description": loaded.flavor.summary}, "name": _NAME}
+    if loaded.flavor.kind in TOLERANT:
+        own["on_error"] = {
+            "enum": list(ON_ERROR),
+            "description": "Whether one that fails is reported, or fails the run",
+        }
     return {**schema, "description": loaded.flavor.summary, "properties": {**own, **schema.get("properties", {})}}
 
 

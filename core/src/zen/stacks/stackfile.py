@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from zen.errors import Fault, nearest
 from zen.records import Kind
@@ -29,6 +29,9 @@ _FILE_KEYS = ("default_stack", "stacks", "plugins")
 _STACK_KEYS = ("extends", *KINDS, "settings")
 _PLUGIN_KEYS = ("disable", "allow")
 _ENTRY_KEYS = ("flavor", "name")
+TOLERANT = ("experiment_tracker",)
+"""Kinds of components that may fail without failing a run: their entries may say `on_error`."""
+ON_ERROR = ("warn", "fail")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,7 @@ class Entry:
         name: The component's name in the stack, by default its flavor's.
         config: The other keys, references not resolved.
         path: Where it stands in the file; empty for an embedded default.
+        on_error: Whether a failing tracker is only reported.
     """
 
     kind: str
@@ -47,6 +51,7 @@ class Entry:
     name: str
     config: dict[str, Any] = field(default_factory=dict)
     path: Path = ()
+    on_error: Literal["warn", "fail"] = "warn"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,8 +199,12 @@ def _entry(kind: str, data: Any, place: Place) -> Entry | None:
     name = data.get("name", base)
     if not is_name(name):
         place.at("name").report(f"{shown(name)} is no name for a component: {reason(name)}", advice(name))
-    config = {key: value for key, value in data.items() if key not in _ENTRY_KEYS}
-    return Entry(kind=kind, flavor=flavor, name=str(name), config=config, path=place.path)
+    own = (*_ENTRY_KEYS, "on_error") if kind in TOLERANT else _ENTRY_KEYS
+    on_error: Literal["warn", "fail"] = "fail" if "on_error" in own and data.get("on_error") == "fail" else "warn"
+    if "on_error" in own and data.get("on_error", "warn") not in ON_ERROR:
+        place.at("on_error").expected("'warn' or 'fail'", data["on_error"])
+    config = {key: value for key, value in data.items() if key not in own}
+    return Entry(kind=kind, flavor=flavor, name=str(name), config=config, path=place.path, on_error=on_error)
 
 
 def _settings(data: Any, place: Place) -> dict[str, str]:
