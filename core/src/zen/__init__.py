@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         log_table,
         promote,
         save_artifact,
+        validate,
     )
     from zen.client import ArtifactView, Client, ModelVersionView, RunView, StepView
     from zen.client.packing import pack, unpack
@@ -49,6 +50,7 @@ _HOMES = {
         "log_table",
         "promote",
         "save_artifact",
+        "validate",
     ),
     "zen.client": ("ArtifactView", "Client", "ModelVersionView", "RunView", "StepView"),
     "zen.client.packing": ("pack", "unpack"),
@@ -91,6 +93,7 @@ __all__ = [
     "save_artifact",
     "step",
     "unpack",
+    "validate",
 ]
 
 

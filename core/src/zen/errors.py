@@ -32,6 +32,7 @@
         ├── RunCancelled
         ├── RunNotFound                                                    (LookupError)
         ├── StepOutputError        outputs against their declaration       (TypeError)
+        ├── ValidationFailed       data that breaks its checks             (ValueError)
         ├── StepTimeout                                                    (TimeoutError)
         ├── StepExited             sys.exit in a step
         └── WorkerDied             the process of a step vanished
@@ -80,6 +81,7 @@ __all__ = [
     "TracingError",
     "UnknownStep",
     "UsageError",
+    "ValidationFailed",
     "WorkerDied",
     "WriteConflict",
     "ZenError",
@@ -287,6 +289,10 @@ class RunNotFound(RunError, LookupError):
 
 class StepOutputError(RunError, TypeError):
     """A step returned something else than it declares."""
+
+
+class ValidationFailed(RunError, ValueError):
+    """Data breaks its checks; `result` says which, with counts and samples."""
 
 
 class StepTimeout(RunError, TimeoutError):

@@ -136,7 +136,8 @@ def no_drift(column: str, reference: str | Any, *, most: float = 0.1) -> Expecta
 
     Args:
         column: The column.
-        reference: The name of a stored table (its newest version, or `name@3`), an `ArtifactView`, or a table.
+        reference: The name of a stored table (its newest version, or `name@3`), an `ArtifactView`, a table, or its
+            statistics as they are kept with its artifact.
         most: How much may have changed.
     """
     return Expectation(rule="no_drift", column=column, arguments={"reference": reference, "most": most})

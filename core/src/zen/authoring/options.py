@@ -12,6 +12,7 @@ from zen.errors import UsageError, listing, nearest
 
 if TYPE_CHECKING:
     from zen.authoring.models import Model
+    from zen.expect import Expectation
     from zen.interfaces import Materializer
     from zen.records import ExecutionMode
 
@@ -54,6 +55,9 @@ class StepOptions:
         resources: What the step needs, for orchestrators and step operators (`{"gpu": 1}`).
         step_operator: The name of the stack's step operator that runs it.
         settings: Anything else for the components of a stack, by component name.
+        expect: Data checks of `zen.expect`: a list for a lone output, or one for each output by name. They are made
+            before the output is kept.
+        on_failed_check: Whether data that breaks its checks fails the step (`fail`) or is only reported (`warn`).
         after: Steps to wait for.
     """
 
@@ -70,6 +74,8 @@ class StepOptions:
     resources: Mapping[str, Any] = field(default_factory=dict)
     step_operator: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    expect: Sequence[Expectation] | Mapping[str, Sequence[Expectation]] = ()
+    on_failed_check: str = "fail"
     after: Any = ()
 
     def retry(self) -> Retries:
@@ -164,6 +170,8 @@ def _check_step(options: StepOptions, what: str) -> None:
     known = isinstance(options.retries, int | Retries) and not isinstance(options.retries, bool)
     if not known or options.retry().count < 0 or options.retry().delay < 0:
         raise UsageError(f"the retries of {what} are {options.retries!r}", hint="give a number, or Retries(count=3)")
+    if options.on_failed_check not in ("fail", "warn"):
+        raise UsageError(f"on_failed_check of {what} is {options.on_failed_check!r}", hint="say 'fail' or 'warn'")
     if options.timeout is not None and not (isinstance(options.timeout, int | float) and options.timeout > 0):
         raise UsageError(f"the timeout of {what} is {options.timeout!r}", hint="give seconds, more than 0")
 

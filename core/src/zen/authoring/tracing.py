@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zen.authoring.checks import expectations, unfixed
 from zen.authoring.definitions import StepDefinition, trace
 from zen.authoring.handles import OutputHandle, StepHandle
 from zen.authoring.models import Model
@@ -75,9 +76,10 @@ class Trace:
         arguments = self._arguments(step, full, given, settings.get("parameters", {}))
         said = {key: value for key, value in settings.items() if key != "parameters"}
         options = changed(options, said, f"step {full!r} in the run configuration") if said else options
+        expected = expectations(options, step.signature, full)
         self.steps[full] = StepSpec(
             name=full,
-            code=self.code(step.function),
+            code=_comparing(self.code(step.function), unfixed(expected)),
             inputs={key: self._input(value, f"{full}.{key}") for key, value in arguments.items()},
             outputs=tuple(
                 replace(output.spec(), materializer=_materializer(options, output.name) or output.spec().materializer)
@@ -93,6 +95,7 @@ class Trace:
             cache=self._cache(options),
             tags=tuple(options.tags),
             settings=dict(options.settings),
+            expectations=expected,
         )
         return _handles(full, step.signature)
 
@@ -261,6 +264,12 @@ def check_argument(where: str, name: str, value: Any, annotation: Any) -> None:
             f"{where}: {name!r} is declared as {_bare(annotation)}, and was given"
             f" {_shown(value)} ({type(value).__qualname__})"
         )
+
+
+def _comparing(code: CodeRef, names: list[str]) -> CodeRef:
+    """Say why results cannot be cached that depend on which version of a table is the newest."""
+    reasons = [f"its checks compare with the newest version of {name!r} (name one: {name}@3)" for name in names]
+    return replace(code, opaque=(*code.opaque, *reasons)) if reasons else code
 
 
 def _leads_to(function: Callable[..., Any], module: str, name: str) -> bool:

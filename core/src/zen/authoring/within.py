@@ -7,12 +7,12 @@ import os
 import warnings
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from zen.client import ArtifactView, Client
-from zen.engine import check_artifact_name, current_context, get_step_context, new_id, send
+from zen.engine import check_artifact_name, checked, current_context, failure, get_step_context, new_id, send
 from zen.errors import MaterializerError
-from zen.records import Alert, AlertLevel, ArtifactRecord
+from zen.records import Alert, AlertLevel, ArtifactRecord, ValidationResult
 from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
 from zen.storage import changes
@@ -129,6 +129,41 @@ def log_model(model: Any, name: str = "model") -> ArtifactView:
         MaterializerError: When it cannot be saved.
     """
     return ArtifactView(get_step_context().log_model(model, name), Client())
+
+
+def validate(
+    data: Any,
+    expectations: Any,
+    *,
+    name: str = "",
+    on_failure: Literal["fail", "warn"] = "fail",
+    validator: str = "",
+) -> ValidationResult:
+    """Check a table with a data validator of the stack.
+
+    Inside a step the result is kept with the step as JSON, and as an HTML page where the validator makes one, also when
+    the step fails for it.
+
+    Args:
+        data: The table.
+        expectations: Of `zen.expect`, which every validator compiles to its tool; or a suite of one of these tools.
+        name: What the checks are called; by default `validation`.
+        on_failure: Whether broken checks raise, or are reported as a warning of the run.
+        validator: The name of the stack's validator; by default the first one that can check this.
+
+    Raises:
+        ValidationFailed: When a check fails; its `result` says which, with counts and samples.
+        UsageError: When the stack has no validator that can check this.
+    """
+    context = current_context()
+    if context is not None:
+        return context.validate(data, expectations, name=name, on_failure=on_failure, validator=validator)
+    result, _ = checked(Client().open_stack, data, expectations, validator=validator)
+    if error := failure(result, name or "validation"):
+        if on_failure != "warn":
+            raise error
+        warnings.warn(error.message, stacklevel=2)
+    return result
 
 
 def alert(title: str, text: str = "", *, level: AlertLevel = "info", **facts: str) -> None:

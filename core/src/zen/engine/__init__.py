@@ -11,6 +11,7 @@ from zen.engine.liveness import reap
 from zen.engine.models import STAGES, promote, unalias
 from zen.engine.progress import Progress, current_progress, use_progress
 from zen.engine.signature import ArtifactConfig, Signature, check_artifact_name, signature_of
+from zen.engine.validating import checked, expectations_of, failure
 
 __all__ = [
     "STAGES",
@@ -23,9 +24,12 @@ __all__ = [
     "StepLauncher",
     "annotations_of",
     "check_artifact_name",
+    "checked",
     "connects",
     "current_context",
     "current_progress",
+    "expectations_of",
+    "failure",
     "find_artifact",
     "fits",
     "get_step_context",

@@ -22,8 +22,9 @@ from zen.engine.session import Session
 from zen.engine.signature import Output, check_artifact_name, signature_of
 from zen.engine.tracking import StepTrackers
 from zen.errors import MaterializerError, StepExited, StepOutputError, UsageError, WriteConflict, listing
+from zen.expect import Expectation
 from zen.interfaces import Change
-from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, StepState
+from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, StepState, from_json
 from zen.records.states import CANCELLED, COMPLETED, FAILED
 from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
@@ -60,6 +61,7 @@ class Attempt:
         self._flushed = time.monotonic()
         self._changes: list[Change] = []
         self._artifacts: list[ArtifactRecord] = []
+        self._kept: list[Change] = []  # what is recorded even if the step fails
         self._warnings: list[str] = []
         self._context = StepContext(
             run=session.run,
@@ -108,20 +110,40 @@ class Attempt:
     def _saved_outputs(self, function: Callable[..., Any], result: Any) -> dict[str, str]:
         declared = signature_of(function).outputs
         outputs = {}
-        for output, spec, value in _matched(self._step, declared, result):
+        matched = _matched(self._step, declared, result)
+        for _, spec, value in matched:
+            self._checked(spec.name, value)
+        for output, spec, value in matched:
             outputs[output.name] = self._save(value, spec, output.artifact).id
         return outputs
 
-    def _save_extra(self, value: Any, name: str) -> ArtifactRecord:
+    def _checked(self, output: str, value: Any) -> None:
+        """Check an output against what its step expects of it."""
+        wanted = self._step.expectations.get(output)
+        if wanted:
+            rules = [from_json(Expectation, rule) for rule in wanted["rules"]]
+            self._context.validate(value, rules, name=f"{output}.checks", on_failure=wanted["on_failure"])
+
+    def _save_extra(self, value: Any, name: str, *, whatever_happens: bool = False) -> ArtifactRecord:
         check_artifact_name(name)
         if any(spec.name == name for spec in self._step.outputs):
             raise UsageError(
                 f"step {self._step.name!r} saves an artifact under the name of its own output {name!r}",
                 hint="return the value, or save it under another name",
             )
-        return self._save(value, OutputSpec(name=name), name)
+        if not whatever_happens:
+            return self._save(value, OutputSpec(name=name), name)
+        artifact, saved = self._saved(value, OutputSpec(name=name), "")
+        self._kept += saved
+        return artifact
 
     def _save(self, value: Any, spec: OutputSpec, given_name: str) -> ArtifactRecord:
+        artifact, saved = self._saved(value, spec, given_name)
+        self._changes += saved
+        self._artifacts.append(artifact)
+        return artifact
+
+    def _saved(self, value: Any, spec: OutputSpec, given_name: str) -> tuple[ArtifactRecord, list[Change]]:
         session = self._session
         chosen = session.materializer(spec.materializer)
         try:
@@ -149,9 +171,7 @@ class Attempt:
             },
             tags=spec.tags,
         )
-        self._changes += [*saved.changes, changes.insert_artifact(artifact)]
-        self._artifacts.append(artifact)
-        return artifact
+        return artifact, [*saved.changes, changes.insert_artifact(artifact)]
 
     def _project_name(self, module: str) -> str:
         return project_name(module, self._session.root)
@@ -160,7 +180,7 @@ class Attempt:
 
     def _committed(self, outputs: dict[str, str], error: BaseException | None) -> StepRunRecord:
         record = self._final_record(outputs, error)
-        batch = [changes.finish_step(record, token=self._token, run_token=self._session.ticket.token)]
+        batch = [changes.finish_step(record, token=self._token, run_token=self._session.ticket.token), *self._kept]
         if error is None:
             batch += self._changes
             if record.cache is not None and record.cache.key:
@@ -190,6 +210,7 @@ class Attempt:
         for name, artifact_id in self._context.loaded:
             inputs[name] = (*inputs.get(name, ()), artifact_id)
         extra = {artifact.output: artifact.id for artifact in self._context.saved}
+        kept = {artifact.output: artifact.id for artifact in self._context.kept}
         state: StepState = COMPLETED if error is None else CANCELLED if isinstance(error, KeyboardInterrupt) else FAILED
         if error is None:
             self._warnings += self._nowhere()
@@ -206,7 +227,7 @@ class Attempt:
             state=state,
             finished_at=dt.datetime.now(dt.UTC),
             inputs=inputs,
-            outputs={**outputs, **extra} if state == COMPLETED else {},
+            outputs={**outputs, **extra, **kept} if state == COMPLETED else kept,
             error=None if error is None else error_record(error),
             warnings=tuple(self._warnings),
         )

@@ -33,6 +33,7 @@ def key(step: StepSpec, inputs: Mapping[str, ArtifactRecord]) -> str:
                 for name, argument in step.inputs.items()
                 if name not in step.cache.ignore
             },
+            "expectations": step.expectations,
             "outputs": [(output.name, output.type, output.materializer) for output in step.outputs],
             "python": (platform.python_implementation(), *sys.version_info[:2]),
             "version": step.cache.version,

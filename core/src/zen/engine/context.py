@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import datetime as dt
+import itertools
 import logging
 import os
 import re
@@ -12,13 +13,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zen.engine import showing
+from zen.engine import showing, validating
 from zen.engine.alerts import send
 from zen.engine.models import PROMOTION
 from zen.errors import ArgumentTypeError, ArtifactNotFound, UsageError, listing, nearest
 from zen.identity import to_plain
 from zen.interfaces import FeatureStore
-from zen.records import Alert, ArtifactRecord, MetricPoint, ModelSpec, RunRecord, StepRunRecord
+from zen.records import (
+    Alert,
+    ArtifactRecord,
+    MetricPoint,
+    ModelSpec,
+    RunRecord,
+    StepRunRecord,
+    ValidationResult,
+    to_json,
+)
 from zen.stacks import is_name, name_advice
 
 if TYPE_CHECKING:
@@ -45,7 +55,7 @@ class StepContext:
         step_run: StepRunRecord,
         stack: OpenStack,
         model: ModelSpec | None,
-        save: Callable[[Any, str], ArtifactRecord],
+        save: Callable[..., ArtifactRecord],
         load: Callable[[ArtifactRecord], Any],
         changed: Callable[[], None],
     ) -> None:
@@ -63,6 +73,7 @@ class StepContext:
         self.points: list[tuple[int, MetricPoint]] = []
         self.facts: dict[tuple[str, str], Any] = {}
         self.saved: list[ArtifactRecord] = []
+        self.kept: list[ArtifactRecord] = []
         self.loaded: list[tuple[str, str]] = []
         self.warnings: list[str] = []
 
@@ -195,6 +206,37 @@ class StepContext:
         with self._lock:
             self.facts[f"output:{name}", "shown_as"] = kind
         return artifact
+
+    def validate(
+        self, data: Any, expectations: Any, *, name: str = "", on_failure: str = "fail", validator: str = ""
+    ) -> ValidationResult:
+        """Check a table and keep the result; see `zen.validate`."""
+        result, page = validating.checked(self._stack, data, expectations, validator=validator)
+        name = self._free_name(name or "validation")
+        self._keep(to_json(result), name)
+        if page:
+            with showing.text_file(page, f"{name}.html") as path:
+                self._keep(path, f"{name}.html")
+                if self.trackers:
+                    self.trackers.log_file(f"{name}.html", path)
+        broken = [each.message for each in result.results if not each.passed]
+        told = {"passed": result.passed, "checks": len(result.results), "failed": broken}
+        self.log_metadata({f"{validating.CHECKS}{name}": told})
+        if error := validating.failure(result, name):
+            if on_failure != "warn":
+                raise error
+            self.warnings.append(error.message)
+            self.log.warning("%s", error.message)
+        return result
+
+    def _keep(self, value: Any, name: str) -> None:
+        artifact = self._save(value, name, whatever_happens=True)
+        with self._lock:
+            self.kept.append(artifact)
+
+    def _free_name(self, name: str) -> str:
+        taken = {artifact.output for artifact in (*self.saved, *self.kept)}
+        return next(free for n in itertools.count(1) if (free := name if n == 1 else f"{name}_{n}") not in taken)
 
     def promote(self, alias: str, *, better_on: str = "", higher_is_better: bool = True) -> None:
         """Ask for an alias for the version that this run makes; see `zen.promote`."""

@@ -44,6 +44,15 @@ def figure_file(figure: Any, name: str) -> Iterator[Path]:
         yield _image(path)
 
 
+@contextlib.contextmanager
+def text_file(text: str, name: str) -> Iterator[Path]:
+    """Give a file with that text."""
+    with tempfile.TemporaryDirectory(prefix="zen-text-") as folder:
+        path = Path(folder) / _file_name(name)
+        path.write_text(text, encoding="utf-8")
+        yield path
+
+
 def existing(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file or folder that is there.
 
