@@ -72,6 +72,10 @@ def show(artifact: str, version: int | None, stack: str | None, as_json: bool) -
 
 
 def _show(artifact: ArtifactView) -> None:
+    facts = artifact.metadata
+    statistics = facts.pop("statistics", None) or {}
+    if statistics:
+        facts.pop("columns", None)  # said again, with more, below
     fields(
         [
             ("artifact", f"{artifact.name} version {artifact.version}"),
@@ -86,12 +90,36 @@ def _show(artifact: ArtifactView) -> None:
             ("step", artifact.step),
             ("output", artifact.output),
             ("tags", ", ".join(artifact.tags)),
-            ("metadata", "\n".join(f"{name} = {value}" for name, value in artifact.metadata.items())),
+            ("metadata", "\n".join(f"{name} = {value}" for name, value in facts.items())),
         ]
     )
+    _show_statistics(statistics)
     if artifact.files:
         write("")
         table(("file", "size", "digest"), [(file.name, size(file.size), file.digest) for file in artifact.files])
+
+
+def _show_statistics(statistics: dict[str, Any]) -> None:
+    """Show what is known of the columns of a table."""
+    columns = statistics.get("columns") or {}
+    if not columns:
+        return
+    write("")
+    rows = [
+        (
+            name,
+            facts.get("type", ""),
+            facts.get("nulls", ""),
+            *(_number(facts.get(key)) for key in ("min", "mean", "max")),
+            ", ".join(f"{text} {share:.0%}" for text, share in (facts.get("top") or [])[:3]),
+        )
+        for name, facts in columns.items()
+    ]
+    table(("column", "type", "missing", "min", "mean", "max", "most frequent"), rows)
+
+
+def _number(value: Any) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def artifact_json(artifact: ArtifactView) -> dict[str, Any]:

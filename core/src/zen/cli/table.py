@@ -43,6 +43,18 @@ COMMANDS: dict[str, Row] = {
             summary="List and show what runs have stored.",
         ),
         Row(
+            name="model",
+            section="Models",
+            target="zen.cli.model:group",
+            summary="List, compare, promote and serve versions of models.",
+        ),
+        Row(
+            name="deployment",
+            section="Models",
+            target="zen.cli.deployment:group",
+            summary="List, show, ask and stop what serves models.",
+        ),
+        Row(
             name="stack",
             section="Stacks and plugins",
             target="zen.cli.stack:group",

@@ -1,6 +1,7 @@
 """The read side: runs, steps, artifacts."""
 
 from zen.client.client import Client, open_client
+from zen.client.deployments import DeploymentView
 from zen.client.models import ModelVersionView
 from zen.client.views import ArtifactView, RunView, StepView
 from zen.client.workspaces import close_all, open_workspace
@@ -8,6 +9,7 @@ from zen.client.workspaces import close_all, open_workspace
 __all__ = [
     "ArtifactView",
     "Client",
+    "DeploymentView",
     "ModelVersionView",
     "RunView",
     "StepView",

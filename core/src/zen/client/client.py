@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from zen.client.deployments import DeploymentAccess
 from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
 from zen.client.views import ArtifactView, RunView
@@ -24,7 +25,7 @@ _LAST = re.compile(r"last(?:~(\d+))?")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 
 
-class Client(ModelAccess):
+class Client(ModelAccess, DeploymentAccess):
     """Reads runs, steps, artifacts and models of a stack.
 
     Args:
