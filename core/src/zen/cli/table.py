@@ -55,6 +55,12 @@ COMMANDS: dict[str, Row] = {
             summary="List, show, ask and stop what serves models.",
         ),
         Row(
+            name="lineage",
+            section="Models",
+            target="zen.cli.lineage:command",
+            summary="Show what something was made from, or what was made from it.",
+        ),
+        Row(
             name="stack",
             section="Stacks and plugins",
             target="zen.cli.stack:group",

@@ -2,6 +2,7 @@
 
 from zen.client.client import Client, open_client
 from zen.client.deployments import DeploymentView
+from zen.client.lineage import Lineage
 from zen.client.models import ModelVersionView
 from zen.client.views import ArtifactView, RunView, StepView
 from zen.client.workspaces import close_all, open_workspace
@@ -10,6 +11,7 @@ __all__ = [
     "ArtifactView",
     "Client",
     "DeploymentView",
+    "Lineage",
     "ModelVersionView",
     "RunView",
     "StepView",

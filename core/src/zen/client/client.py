@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from zen.client.deployments import DeploymentAccess
+from zen.client.lineage import Direction, Lineage, lineage_of
 from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
 from zen.client.views import ArtifactView, RunView
@@ -19,9 +20,10 @@ from zen.source import load_module
 from zen.stacks import Project, find_project
 from zen.stacks.materialization import load
 from zen.stacks.opening import OpenStack
-from zen.storage import Database, FolderWriter, Label, write_label
+from zen.storage import Database, FolderWriter, Label, Models, write_label
 
 _LAST = re.compile(r"last(?:~(\d+))?")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 
 
@@ -114,6 +116,37 @@ class Client(ModelAccess, DeploymentAccess):
                 f"no run {ref!r} on stack {self.stack.name!r}", hint=nearest(ref, names) or "`zen runs` lists them"
             )
         return found[0]
+
+    def lineage(self, ref: str, direction: Direction = "upstream") -> Lineage:
+        """Return what a thing came from (`upstream`), or what came from it (`downstream`).
+
+        Args:
+            ref: `deployment:churn`, `model:churn@champion`, `artifact:data@3`, `run:last`, `commit:1a2b3c4`; without
+                the kind, the first of these that exists.
+            direction: The way to go.
+
+        Raises:
+            ArtifactNotFound: When nothing answers to the reference.
+        """
+        return lineage_of(self.open_stack, ref, direction, self._record)
+
+    def _record(self, kind: str, ref: str) -> Any:
+        """Return the record behind a reference of a known kind."""
+        if kind == "model":
+            return self.model(ref).record
+        if kind == "artifact":
+            return self.artifact(ref).record
+        if kind == "run":
+            return self._run_record(ref)
+        if kind == "commit":
+            runs = self.database.runs_at_commit(ref) if _COMMIT.fullmatch(ref) else []
+            if not runs:
+                raise RunNotFound(f"no run is of commit {ref!r}", hint="give at least seven letters of it")
+            return runs[0].environment["commit"], runs
+        servings = Models(self.database).servings(name=ref)
+        if not servings:
+            raise ArtifactNotFound(f"no deployment {ref!r} ever served", hint="`zen deployment list` shows them")
+        return servings[-1]
 
     # Artifacts
 

@@ -11,9 +11,10 @@ from zen.engine.liveness import reap
 from zen.engine.models import STAGES, promote, unalias
 from zen.engine.progress import Progress, current_progress, use_progress
 from zen.engine.signature import ArtifactConfig, Signature, check_artifact_name, signature_of
-from zen.engine.validating import checked, expectations_of, failure
+from zen.engine.validating import CHECKS, checked, expectations_of, failure
 
 __all__ = [
+    "CHECKS",
     "STAGES",
     "ArtifactConfig",
     "Draft",

@@ -31,7 +31,7 @@ from zen.interfaces import Change
 from zen.records import ArtifactRecord, ErrorRecord, Plan, RunRecord, RunState, StepRunRecord
 from zen.records.codec import to_json
 from zen.records.states import CANCELLED, COMPLETED, FAILED
-from zen.source import project_name, take
+from zen.source import commit_of, project_name, take
 from zen.stacks.materialization import reference, save_value
 from zen.stacks.opening import OpenStack
 from zen.storage import changes
@@ -151,7 +151,7 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         started_at=now,
         parameters=plan.parameters,
         tags=plan.tags,
-        environment=_environment(),
+        environment={**_environment(), **commit_of(stack.project.root)},
         owner=owner(),
         durability="full" if stack.durable else "relaxed",
     )

@@ -1,6 +1,7 @@
 """The one layer that reads source code: module names, loading, fingerprints, snapshots."""
 
 from zen.source.fingerprint import Fingerprint, code_ref, fingerprint
+from zen.source.git import commit_of
 from zen.source.loading import StopLoading, adopt_main, load_module, load_object, loading, prepare_path
 from zen.source.modules import module_name, project_name
 from zen.source.origin import Origin, origin_of
@@ -13,6 +14,7 @@ __all__ = [
     "StopLoading",
     "adopt_main",
     "code_ref",
+    "commit_of",
     "extract",
     "fingerprint",
     "load_module",

@@ -100,6 +100,12 @@ class Database:
         """Return the runs that are not over, as far as is recorded."""
         return [rows.run(row) for row in self.read(f"{_RUN} WHERE state IN ('pending', 'running')")]
 
+    def runs_at_commit(self, commit: str) -> list[RunRecord]:
+        """Return the runs of a commit, or of all that begin so, newest first."""
+        sql = f"{_RUN} WHERE detail LIKE ? ORDER BY created_at DESC"
+        found = [rows.run(row) for row in self.read(sql, (f'%"commit":"{commit}%',))]
+        return [run for run in found if str(run.environment.get("commit", "")).startswith(commit)]
+
     def run_token(self, run_id: str) -> str:
         """Return the fencing token of a run, or raise `RunNotFound`."""
         found = self.read("SELECT token FROM run WHERE id = ?", (run_id,))
@@ -209,6 +215,19 @@ class Database:
     def artifact_names(self) -> list[str]:
         """Return the names that artifacts are stored under."""
         return [str(row[0]) for row in self.read("SELECT DISTINCT name FROM artifact ORDER BY name")]
+
+    def consumers(self, artifacts: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Return which step runs took artifacts, as (artifact, step run, argument); those from the cache took none."""
+        found: list[tuple[str, str, str]] = []
+        for start in range(0, len(artifacts), _MANY):
+            some = artifacts[start : start + _MANY]
+            sql = (
+                "SELECT e.artifact, e.step_run, e.slot FROM edge e JOIN step_run s ON s.id = e.step_run"
+                f" WHERE e.direction = 'in' AND s.state <> 'cached' AND e.artifact IN ({', '.join('?' * len(some))})"
+                " ORDER BY s.started_at, e.step_run, e.slot, e.position"
+            )
+            found += [(row[0], row[1], row[2]) for row in self.read(sql, some)]
+        return found
 
     # What was logged
 
