@@ -2,10 +2,11 @@
 
 from zen.engine.alerts import send
 from zen.engine.annotations import annotations_of, connects, fits, name_of, plain_type
+from zen.engine.conducting import Finished
 from zen.engine.context import StepContext, current_context, find_artifact, get_step_context
 from zen.engine.failures import without_our_frames
 from zen.engine.ids import new_id
-from zen.engine.launch import Draft, Finished, launch
+from zen.engine.launch import Draft, launch
 from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import reap
 from zen.engine.models import STAGES, promote, unalias
