@@ -30,6 +30,7 @@
     └── RunError
         ├── RunFailed              carries the run
         ├── RunCancelled
+        ├── CodeChanged            a plan whose code is no longer there
         ├── RunNotFound                                                    (LookupError)
         ├── StepOutputError        outputs against their declaration       (TypeError)
         ├── ValidationFailed       data that breaks its checks             (ValueError)
@@ -52,6 +53,7 @@ __all__ = [
     "ArgumentTypeError",
     "ArtifactDamaged",
     "ArtifactNotFound",
+    "CodeChanged",
     "ComponentError",
     "ComponentUnavailable",
     "ConfigError",
@@ -279,6 +281,12 @@ class RunCancelled(RunError):
     """The run was cancelled."""
 
     exit_code = 130
+
+
+class CodeChanged(RunError):
+    """A run cannot go on because the code of its `steps` is not what its plan says."""
+
+    exit_code = 2
 
 
 class RunNotFound(RunError, LookupError):

@@ -121,7 +121,7 @@ def command(ctx: click.Context, /, dry_run: bool, as_json: bool, **settings: Any
         run = _run(pipeline, parameters)
     if as_json:
         emit_json(run_details(run))
-    _conclude(run)
+    conclude(run)
     return EXIT_CODES.get(run.state, 1)
 
 
@@ -188,7 +188,7 @@ def _run(pipeline: Pipeline, parameters: dict[str, Any]) -> RunView:
         return pipeline.run(**parameters)
 
 
-def _conclude(run: RunView) -> None:
+def conclude(run: RunView) -> None:
     """Say what is worth knowing at the end, on stderr: metrics, or why it failed."""
     failed = [step for step in run.steps.values() if step.state in ("failed", "lost") and step.error is not None]
     for step in failed[:MOST_TRACEBACKS]:

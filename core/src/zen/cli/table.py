@@ -28,6 +28,12 @@ COMMANDS: dict[str, Row] = {
         ),
         Row(name="demo", section="Start", target="zen.cli.demo:command", summary="Run a small pipeline on real data."),
         Row(name="run", section="Runs", target="zen.cli.run:command", summary="Run a pipeline of a file or module."),
+        Row(
+            name="resume",
+            section="Runs",
+            target="zen.cli.resume:command",
+            summary="Go on with a run that failed, was cancelled or was lost.",
+        ),
         Row(name="runs", section="Runs", target="zen.cli.runs:runs", summary="List runs, newest first."),
         Row(
             name="show",

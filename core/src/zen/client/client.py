@@ -13,7 +13,7 @@ from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
 from zen.client.views import ArtifactView, RunView
 from zen.client.workspaces import open_workspace
-from zen.engine import find_artifact, reap
+from zen.engine import current_progress, find_artifact, reap, resume
 from zen.errors import ArtifactNotFound, RunNotFound, nearest
 from zen.records import ArtifactRecord, MetricPoint, RunRecord, StackSpec
 from zen.source import load_module
@@ -147,6 +147,21 @@ class Client(ModelAccess, DeploymentAccess):
         if not servings:
             raise ArtifactNotFound(f"no deployment {ref!r} ever served", hint="`zen deployment list` shows them")
         return servings[-1]
+
+    def resume(self, ref: str = "last", *, from_snapshot: bool = False) -> RunView:
+        """Go on with a run that failed, was cancelled or was lost, as the same run: what succeeded is kept.
+
+        Args:
+            ref: The run, as for `run`.
+            from_snapshot: Run the code as it was when the run began.
+
+        Raises:
+            UsageError: When the run is not over, or has completed.
+            CodeChanged: When the code of steps that are still to run has changed.
+        """
+        record = self._run_record(ref)
+        finished = resume(self.open_stack, record.id, from_snapshot=from_snapshot, progress=current_progress())
+        return RunView(finished.run, self)
 
     # Artifacts
 

@@ -11,6 +11,7 @@ from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import reap
 from zen.engine.models import STAGES, promote, unalias
 from zen.engine.progress import Progress, current_progress, use_progress
+from zen.engine.resuming import resume
 from zen.engine.signature import ArtifactConfig, Signature, check_artifact_name, signature_of
 from zen.engine.validating import CHECKS, checked, expectations_of, failure
 
@@ -41,6 +42,7 @@ __all__ = [
     "plain_type",
     "promote",
     "reap",
+    "resume",
     "send",
     "signature_of",
     "unalias",

@@ -84,7 +84,8 @@ def _start(session: Session, trackers: RunTrackers, token: str) -> None:
 
 def _complete(session: Session) -> None:
     """See that every step has a state: an orchestrator that forgot one is reported, and the step skipped."""
-    forgotten = [step.name for step in session.plan.steps if session.recorded(step.name) is None]
+    records = {step.name: session.recorded(step.name) for step in session.plan.steps}
+    forgotten = [name for name, record in records.items() if record is None or session.made_before(record)]
     if forgotten:
         raise RunError(
             f"the orchestrator {session.plan.stack.of('orchestrator')[0].flavor!r} returned before it executed"

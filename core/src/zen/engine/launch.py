@@ -127,7 +127,7 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         started_at=now,
         parameters=plan.parameters,
         tags=plan.tags,
-        environment={**_environment(), **commit_of(stack.project.root)},
+        environment={**_environment(), **commit_of(stack.project.root), **_started(draft.script, stack.project.root)},
         owner=owner(),
         durability="full" if stack.durable else "relaxed",
     )
@@ -191,6 +191,12 @@ def _environment() -> dict[str, Any]:
         "platform": platform.system(),
         "machine": platform.machine(),
     }
+
+
+def _started(script: Path | None, root: Path) -> dict[str, str]:
+    """Return which script of the project was started, if one was."""
+    inside = script is not None and script.resolve().is_relative_to(root.resolve())
+    return {"script": script.resolve().relative_to(root.resolve()).as_posix()} if script is not None and inside else {}
 
 
 def _ticket(run: RunRecord, plan: Plan, token: str, stack: OpenStack, draft: Draft) -> Ticket:

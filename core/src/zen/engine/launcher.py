@@ -44,7 +44,7 @@ class StepLauncher:
         step = self._step(name)
         while True:
             earlier = session.recorded(name)
-            if earlier is not None and earlier.finished and earlier.state != "lost":
+            if earlier is not None and earlier.finished and not self._again(earlier):
                 return earlier
             if earlier is not None and not earlier.finished:
                 if _is_alive(earlier):
@@ -63,6 +63,13 @@ class StepLauncher:
             session.tell("step_finished", record)
             return record
 
+    def _again(self, record: StepRunRecord) -> bool:
+        return record.state == "lost" or self._session.made_before(record)
+
+    def _last(self, step: StepSpec) -> int:
+        """Return the number of the last attempt that a step may have."""
+        return self._session.ticket.base.get(step.name, 0) + 1 + step.retries.count
+
     def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
         """Record that the process that was to execute a step is gone; see `zen.interfaces.Launcher`."""
         step = self._step(name)
@@ -70,12 +77,17 @@ class StepLauncher:
         earlier = self._session.stack.database.last_attempt(self.run_id, name)
         if earlier is not None and not earlier.finished:
             return self._buried(step, earlier, message=message, exit_code=exit_code)
-        if earlier is not None:
+        if earlier is not None and not self._session.made_before(earlier):
             return earlier
         self._unbegun[name] = self._unbegun.get(name, 0) + 1
         if self._unbegun[name] <= _UNBEGUN + step.retries.count:
             return StepRunRecord(id="", run_id=self.run_id, name=name)
-        never = self._new_record(step, 1, "failed", error=error_record(vanished(name, exit_code, message=message)))
+        never = self._new_record(
+            step,
+            earlier.attempt + 1 if earlier else 1,
+            "failed",
+            error=error_record(vanished(name, exit_code, message=message)),
+        )
         self._session.settle_later(never)
         self._after_failure(never)
         return never
@@ -161,7 +173,7 @@ class StepLauncher:
 
     def _attempts(self, step: StepSpec, first: int, decision: CacheDecision) -> StepRunRecord:
         delay = step.retries.delay
-        final = first + step.retries.count
+        final = max(first, self._last(step))
         for attempt in range(first, final + 1):
             record = self._attempt(step, attempt, decision, last=attempt == final)
             if record.state != "failed" or attempt == final or self._session.stopping():
@@ -191,7 +203,7 @@ class StepLauncher:
     ) -> StepRunRecord:
         """Record that the process of an open attempt is gone: `lost` while a retry is left, else `failed`."""
         session = self._session
-        state: StepState = "lost" if record.attempt <= step.retries.count else "failed"
+        state: StepState = "lost" if record.attempt < self._last(step) else "failed"
         error = vanished(step.name, exit_code, message=message)
         done = replace(record, state=state, finished_at=dt.datetime.now(dt.UTC), error=error_record(error))
         if state == "failed":

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ _sessions_lock = threading.Lock()
 
 @record()
 class Ticket:
-    """All that another process needs to take part in a run. JSON; secrets are references."""
+    """All that another process needs to take part in a run. JSON; secrets are references.
+
+    Attributes:
+        code: Where the project's code is loaded from, if not from its root: a snapshot.
+        base: For a resumed run, the last attempt of each step that did not succeed: these are made again.
+    """
 
     run_id: str
     token: str
@@ -36,6 +42,8 @@ class Ticket:
     file: str = ""
     script: str = ""
     path: tuple[str, ...] = ()
+    code: str = ""
+    base: dict[str, int] = field(default_factory=dict)
 
     def project(self) -> Project:
         """Return the project of the run."""
@@ -131,8 +139,8 @@ class Session:
 
     @property
     def root(self) -> Path:
-        """The project root."""
-        return Path(self.ticket.root)
+        """The root of the project's code."""
+        return Path(self.ticket.code or self.ticket.root)
 
     @property
     def script(self) -> Path | None:
@@ -153,6 +161,10 @@ class Session:
             self.know(found)
         return found
 
+    def made_before(self, record: StepRunRecord) -> bool:
+        """Say whether an attempt did not succeed before the run was resumed: then it is made again."""
+        return record.attempt <= self.ticket.base.get(record.name, 0)
+
     def settled(self, name: str) -> StepRunRecord:
         """Return the final record of an upstream step.
 
@@ -170,7 +182,8 @@ class Session:
     def know(self, record: StepRunRecord, artifacts: Iterable[ArtifactRecord] = ()) -> None:
         """Remember the final record of a step, and artifacts."""
         with self._lock:
-            if record.finished and record.state != "lost":  # another attempt, of another process, may follow
+            # After a lost attempt, and after those before a resume, others may follow.
+            if record.finished and record.state != "lost" and not self.made_before(record):
                 self._known[record.name] = record
             self._artifacts.update((artifact.id, artifact) for artifact in artifacts)
 

@@ -45,6 +45,7 @@ class RunRecord:
         trackers: What each tracker answered at the start, by component name; may hold a `url`.
         warnings: What went wrong without failing the run; a run that has any is degraded.
         owner: The launching process: `host`, `pid`.
+        resumes: How often it was resumed.
     """
 
     id: str
@@ -65,6 +66,7 @@ class RunRecord:
     environment: dict[str, Any] = field(default_factory=dict)
     owner: dict[str, Any] = field(default_factory=dict)
     durability: Literal["full", "relaxed"] = "full"
+    resumes: int = 0
 
     @property
     def finished(self) -> bool:

@@ -166,9 +166,15 @@ class OpenStack:
         """The content-addressed bytes."""
         with self._lock:
             if self._objects is None:
-                store = self.one(ArtifactStore)  # type: ignore[type-abstract]  # as above
-                self._objects = Objects(self.database, store, cache=self.state / "cache", durable=self.durable)
+                self._objects = Objects(
+                    self.database, self.artifact_store, cache=self.state / "cache", durable=self.durable
+                )
             return self._objects
+
+    @property
+    def artifact_store(self) -> ArtifactStore:
+        """The raw store behind `objects`."""
+        return self.one(ArtifactStore)  # type: ignore[type-abstract]  # as above
 
     @property
     def durable(self) -> bool:

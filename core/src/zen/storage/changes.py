@@ -74,6 +74,18 @@ def amend_run(run: RunRecord, *, token: str) -> Change:
     )
 
 
+def reopen_run(run: RunRecord, *, token: str) -> Change:
+    """Let a run that did not complete go on, under a new token; of two who try, one does."""
+    return Change(
+        sql=(
+            "UPDATE run SET state = ?, token = ?, finished_at = NULL, stop = '', detail = ?"
+            " WHERE id = ? AND state IN ('failed', 'cancelled', 'lost')"
+        ),
+        parameters=(run.state, token, run_detail(run), run.id),
+        expect=1,
+    )
+
+
 def lose_run(run_id: str, *, at: dt.datetime, token: str) -> list[Change]:
     """Record that a run's process is gone: it and its open step runs become `lost`; `token` shuts out the old owner."""
     return [

@@ -16,7 +16,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 RUN_COLUMNS = "id, name, pipeline, state, stack, plan, snapshot, created_at, started_at, finished_at, detail"
 STEP_COLUMNS = "id, run, name, attempt, state, started_at, finished_at, detail"
 ARTIFACT_COLUMNS = "id, name, version, digest, type, manifest, materializer, run, step_run, output, created_at, detail"
-_RUN_DETAIL = ("parameters", "tags", "trackers", "warnings", "error", "environment", "owner", "durability")
+_RUN_DETAIL = ("parameters", "tags", "trackers", "warnings", "error", "environment", "owner", "durability", "resumes")
 _STEP_DETAIL = ("cache", "error", "reason", "worker", "warnings")
 _ARTIFACT_DETAIL = ("metadata", "tags")
 
