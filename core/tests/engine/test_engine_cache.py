@@ -152,7 +152,7 @@ def numbers():
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("LIST[0]", "LIST"),
+        ("LIST.append(n) or 1", "LIST"),
         ("len(os.environ)", ""),
         ("eval('n')", "eval"),
         ("get_step_context().step_run.attempt", "get_step_context"),
@@ -173,8 +173,7 @@ def test_what_cannot_be_known_makes_a_step_uncacheable_and_says_so(define, expre
 def test_a_changed_helper_is_never_passed_over(define) -> None:
     runs = [define(HELPED.format(number=number, expression="helper(n)")).numbers() for number in (1, 1, 2)]
     assert [run.outputs[0].load() for run in runs] == [2, 2, 3]
-    cache = runs[1].steps["one"].cache
-    assert cache.status == "hit" or "helper" in cache.reason
+    assert [run.steps["one"].cache.status for run in runs] == ["miss", "hit", "miss"]
 
 
 def test_the_cache_can_be_off_for_a_step_or_a_pipeline(flow) -> None:

@@ -14,6 +14,7 @@ from zen.engine import caching
 from zen.engine.attempt import call_hook
 from zen.engine.failures import error_record, vanished
 from zen.engine.ids import new_id
+from zen.engine.liveness import reap
 from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
 from zen.errors import UnknownStep, WriteConflict, listing, nearest
@@ -22,7 +23,16 @@ from zen.records import CacheDecision, StepRunRecord, StepSpec, StepState
 from zen.storage import changes
 
 _POLL = 0.05
+_LOOK_SECONDS = 1.0  # how often to see whether those that are waited for are still alive
 _UNBEGUN = 2  # how often the process of a step may die before the step begins: it may not be the step's doing
+
+
+class _Awaited(Exception):
+    """Another attempt is making the result of a cache key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 class StepLauncher:
@@ -54,6 +64,9 @@ class StepLauncher:
                 continue
             try:
                 record = self._settled(step, first=earlier.attempt + 1 if earlier else 1)
+            except _Awaited as other:  # its result will be ours
+                self._wait_for(other.key)
+                continue
             except WriteConflict:  # another process claimed the step first: its record holds
                 session.shared = True
                 session.check_ours()
@@ -131,12 +144,17 @@ class StepLauncher:
         now = dt.datetime.now(dt.UTC)
         database = session.stack.database
         foreign = session.project_types(artifacts.values())
-        decision, producer = caching.decide(
-            step, artifacts, find=database.cached, present=self._missing, now=now, unseen=foreign
-        )
+        seen: list[str] = []
+
+        def find(key: str) -> tuple[StepRunRecord, int] | None:
+            found = database.cached(key)
+            seen.extend([found[0].id] if found else [])
+            return found
+
+        decision, producer = caching.decide(step, artifacts, find=find, present=self._missing, now=now, unseen=foreign)
         if producer is not None:
             return self._from_cache(step, first, decision, producer)
-        return self._attempts(step, first, decision)
+        return self._attempts(step, first, decision, stale=seen[0] if seen else "")
 
     def _missing(self, producer: StepRunRecord) -> str:
         artifacts = self._session.artifacts(producer.outputs.values())
@@ -171,11 +189,11 @@ class StepLauncher:
 
     # Running
 
-    def _attempts(self, step: StepSpec, first: int, decision: CacheDecision) -> StepRunRecord:
+    def _attempts(self, step: StepSpec, first: int, decision: CacheDecision, *, stale: str) -> StepRunRecord:
         delay = step.retries.delay
         final = max(first, self._last(step))
         for attempt in range(first, final + 1):
-            record = self._attempt(step, attempt, decision, last=attempt == final)
+            record = self._attempt(step, attempt, decision, last=attempt == final, stale=stale)
             if record.state != "failed" or attempt == final or self._session.stopping():
                 return record
             self._session.tell("step_finished", record)
@@ -183,20 +201,38 @@ class StepLauncher:
             delay *= step.retries.backoff
         raise AssertionError("a step has at least one attempt")
 
-    def _attempt(self, step: StepSpec, attempt: int, decision: CacheDecision, *, last: bool) -> StepRunRecord:
+    def _attempt(
+        self, step: StepSpec, attempt: int, decision: CacheDecision, *, last: bool, stale: str
+    ) -> StepRunRecord:
         session = self._session
         if not self._places.is_here(step):
             session.share()
         token = new_id()
         worker = {"host": platform.node(), "pid": os.getpid()}
         record = self._new_record(step, attempt, "running", cache=decision, worker=worker)
-        claim = changes.claim_step(record, token=token, run_token=session.ticket.token)
-        session.write([claim], durable=False)
+        claim = changes.claim_step(record, token=token, run_token=session.ticket.token, stale=stale)
+        try:
+            session.write([claim], durable=False)
+        except WriteConflict:
+            newest = session.stack.database.last_attempt(self.run_id, step.name)
+            if decision.key and (newest is None or newest.attempt < attempt):  # nobody has taken this step itself
+                raise _Awaited(decision.key) from None
+            raise
         session.tell("step_started", record)
         with session.working():
             done = self._places.run(step, record, token, last=last)
         session.know(done)
         return done
+
+    def _wait_for(self, key: str) -> None:
+        """Wait while another attempt, of this run or another, makes the result of a cache key; not for a dead one."""
+        self._session.check_ours()
+        looked = time.monotonic()
+        while not self._session.stopping() and self._session.stack.database.running_with_key(key) is not None:
+            time.sleep(_POLL)
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                reap(self._session.stack)
+                looked = time.monotonic()
 
     def _buried(
         self, step: StepSpec, record: StepRunRecord, *, message: str = "", exit_code: int | None = None

@@ -106,16 +106,23 @@ def ask_to_stop(run_id: str, reason: str) -> Change:
     return Change(sql="UPDATE run SET stop = ? WHERE id = ? AND stop = ''", parameters=(reason, run_id))
 
 
-def claim_step(step: StepRunRecord, *, token: str, run_token: str) -> Change:
-    """Start an attempt, unless somebody else has, or the run is no longer ours."""
+def claim_step(step: StepRunRecord, *, token: str, run_token: str, stale: str = "") -> Change:
+    """Start an attempt, unless somebody else has, or the run is no longer ours.
+
+    Nor is it started while another one with its cache key runs, or once that has a result: `stale` is the step run
+    whose result was found wanting.
+    """
+    key = step.cache.key if step.cache is not None else ""
     return Change(
         sql=(
-            "INSERT INTO step_run (id, run, name, attempt, state, started_at, finished_at, token, detail)"
-            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?"
+            "INSERT INTO step_run (id, run, name, attempt, state, started_at, finished_at, token, detail, cache_key)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
             " WHERE EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ? AND state = 'running')"
-            " ON CONFLICT (run, name, attempt) DO NOTHING"
+            " AND NOT EXISTS (SELECT 1 FROM cache_entry c JOIN step_run s ON s.id = c.step_run"
+            " WHERE c.key = ? AND c.step_run <> ? AND s.state = 'completed')"
+            " ON CONFLICT DO NOTHING"
         ),
-        parameters=(*_step_values(step, token), step.run_id, run_token),
+        parameters=(*_step_values(step, token), key, step.run_id, run_token, key, stale),
         expect=1,
     )
 

@@ -169,6 +169,11 @@ class Database:
         found = self.read(sql, (key,))
         return (rows.step_run(found[0][:-1], self._edges(found[0][0])), found[0][-1]) if found else None
 
+    def running_with_key(self, key: str) -> StepRunRecord | None:
+        """Return the attempt that is running under a cache key, or None."""
+        found = self.read(f"{_STEP} WHERE cache_key = ? AND state = 'running' AND cache_key <> ''", (key,))
+        return rows.step_run(found[0], []) if found else None
+
     def _edges(self, step_run_id: str) -> list[Row]:
         sql = (
             "SELECT direction, slot, position, artifact FROM edge WHERE step_run = ? ORDER BY direction, slot, position"

@@ -169,7 +169,13 @@ CREATE INDEX serving_name ON serving (name, started_at);
 CREATE INDEX serving_version ON serving (model, version);
 """
 
-_MIGRATIONS = (_TABLES, _MODELS)
+# At most one attempt for each cache key runs at a time: who finds one running waits for its result.
+_KEYS = """
+ALTER TABLE step_run ADD COLUMN cache_key {text} NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX step_run_key ON step_run (cache_key) WHERE state = 'running' AND cache_key <> '';
+"""
+
+_MIGRATIONS = (_TABLES, _MODELS, _KEYS)
 
 
 def migrations(dialect: Literal["sqlite", "postgresql"]) -> tuple[Migration, ...]:

@@ -50,6 +50,18 @@ class Order:
     descending: bool = False
 
 
+class Brief(NamedTuple):
+    """A run in few words; times in whole microseconds."""
+
+    id: str
+    name: str
+    pipeline: str
+    state: str
+    stack: str
+    started: int | None
+    duration: int | None
+
+
 class Logged(NamedTuple):
     """The last value of a metric that a step logged, itself or in the run that its result was taken from."""
 
@@ -75,16 +87,35 @@ class RunSelection:
     ) -> list[RunRecord]:
         """Return the runs that meet all conditions, sorted; the newest first among equals."""
         where, parameters = _where(conditions)
-        by = [f"{_column(each.field)} {'DESC' if each.descending else 'ASC'} NULLS LAST" for each in order]
-        sql = f"SELECT {rows.RUN_COLUMNS} FROM run{where} ORDER BY {', '.join([*by, 'created_at DESC', 'id DESC'])}"
-        found = self._database.read(
-            f"{sql} LIMIT ? OFFSET ?", (*parameters, _LARGEST if limit is None else limit, offset)
-        )
+        sql = f"SELECT {rows.RUN_COLUMNS} FROM run{where}{_ordered(order)} LIMIT ? OFFSET ?"
+        found = self._database.read(sql, (*parameters, _LARGEST if limit is None else limit, offset))
         return [rows.run(row) for row in found]
 
-    def last_metrics(
-        self, runs: Sequence[str], keys: Sequence[str] | None = None
-    ) -> dict[str, list[Logged]]:
+    def brief(self, conditions: Sequence[Condition]) -> list[Brief]:
+        """Return all runs that meet all conditions in few words, newest first."""
+        where, parameters = _where(conditions)
+        columns = ", ".join((*("id", *TEXTS), *AMOUNTS.values()))
+        return [
+            Brief(*row) for row in self._database.read(f"SELECT {columns} FROM run{where}{_ordered(())}", parameters)
+        ]
+
+    def by_id(self, runs: Sequence[str]) -> dict[str, RunRecord]:
+        """Return the runs that exist among these ids."""
+        found: dict[str, RunRecord] = {}
+        for some in _parts(runs):
+            sql = f"SELECT {rows.RUN_COLUMNS} FROM run WHERE id IN ({_marks(some)})"
+            found.update((row[0], rows.run(row)) for row in self._database.read(sql, some))
+        return found
+
+    def parameters(self, runs: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the parameters of runs in their JSON form."""
+        found: dict[str, dict[str, Any]] = {}
+        for some in _parts(runs):
+            sql = f"SELECT id, detail FROM run WHERE id IN ({_marks(some)})"
+            found.update((run, json.loads(text).get("parameters", {})) for run, text in self._database.read(sql, some))
+        return found
+
+    def last_metrics(self, runs: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[Logged]]:
         """Return the last value of each metric, or of those with these keys, that the steps of runs logged.
 
         A step counts with its newest attempt; one whose result was taken from another run has the values of that run.
@@ -107,7 +138,9 @@ class RunSelection:
         found: dict[str, list[tuple[str, float]]] = {}
         for some in _parts(step_runs):
             inner, parameters = _newest(f"n.step_run IN ({_marks(some)})", some, keys)
-            for step_run, key, value in self._database.read(f"{_VALUES} {inner} ORDER BY m.step_run, m.seq", parameters):
+            for step_run, key, value in self._database.read(
+                f"{_VALUES} {inner} ORDER BY m.step_run, m.seq", parameters
+            ):
                 found.setdefault(step_run, []).append((key, float(value)))
         return found
 
@@ -163,6 +196,11 @@ def _newest(condition: str, given: Sequence[str], keys: Sequence[str] | None) ->
     wanted = "" if keys is None else f" AND n.key IN ({_marks(keys)})"
     inner = f"SELECT n.step_run, MAX(n.seq) AS seq FROM metric n WHERE {condition}{wanted} GROUP BY n.step_run, n.key"
     return f"JOIN ({inner}) AS l ON l.step_run = m.step_run AND l.seq = m.seq", (*given, *(keys or ()))
+
+
+def _ordered(order: Sequence[Order]) -> str:
+    by = [f"{_column(each.field)} {'DESC' if each.descending else 'ASC'} NULLS LAST" for each in order]
+    return f" ORDER BY {', '.join([*by, 'created_at DESC', 'id DESC'])}"
 
 
 def _where(conditions: Iterable[Condition]) -> tuple[str, tuple[Any, ...]]:
