@@ -83,12 +83,18 @@ def test_capabilities_are_read_without_the_tool(tool, repository):
 
 
 def test_the_result_of_the_kit_is_told_and_what_was_not_verified_does_not_count(tool, repository):
-    outcomes = ["passed", "passed", "not verified", "does not apply", "failed"]
+    outcomes = ["passed", "passed", "not-verified", "does-not-apply", "failed", "warned"]
     checks = {f"test_{number}": {"outcome": outcome} for number, outcome in enumerate(outcomes)}
     suite = {"kind": "orchestrator", "flavor": "beta@zen-plugin-beta", "checks": checks}
-    (repository / "plugins" / "beta" / "conformance.json").write_text(json.dumps({"format": 1, "suites": [suite]}))
+    (repository / "plugins" / "beta" / "conformance.json").write_text(json.dumps({"format": 2, "suites": [suite]}))
     [row] = tool("catalog").rows(repository)
-    assert row.kit == "2 of 4 passed, 1 failed, 1 not verified"
+    assert row.kit == "2 of 5 passed, 1 failed, 1 warned, 1 not verified"
+
+
+def test_a_report_of_another_format_is_refused(tool, repository):
+    (repository / "plugins" / "beta" / "conformance.json").write_text(json.dumps({"format": 1, "suites": []}))
+    with pytest.raises(ValueError, match=r"plugins/beta/conformance.json.* --zen-report="):
+        tool("catalog").rows(repository)
 
 
 def test_a_listed_plugin_has_a_row_for_each_flavor_and_for_its_types(tool, repository):

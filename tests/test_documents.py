@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
@@ -15,6 +18,9 @@ import pytest
 import zen.plugins.hookspecs
 from zen.interfaces import KINDS
 from zen.registry import scan
+from zen.stacks import Place, find_project, load_stack_file, parse
+from zen.stacks.references import resolve_references
+from zen.testing import OrchestratorSuite
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGINS = (ROOT / "PLUGINS.md").read_text(encoding="utf-8")
@@ -36,28 +42,89 @@ def test_the_first_program_of_the_readme_runs_and_prints_what_it_says(run, zen, 
     zen("logs", "last", "train")
 
 
+def files(text: str) -> dict[str, str]:
+    """Return the files that a document shows whole, by path: blocks whose first line is a comment with the path."""
+    found = re.findall(r"^```\w+\n# ([\w./-]+\.\w+)(?::[^\n]*)?\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    return dict(reversed(found))  # the first one of a name
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory) -> Path:
+    """Build the plugin of the first screen as a reader would, install it, and return its project."""
+    shell = shutil.which("bash")
+    if shell is None:
+        pytest.skip("needs a shell for what the page types into one")
+    root = tmp_path_factory.mktemp("first-screen")
+    subprocess.run([shell, "-euc", blocks(PLUGINS, "sh")[0]], cwd=root, check=True)
+    project = root / "zen-plugin-pool"
+    shown = files(PLUGINS.partition("\n## ")[0])
+    assert {"pyproject.toml", "zen_plugin_pool/plugin.py", "tests/test_pool.py"} < set(shown)
+    for name, text in shown.items():
+        (project / name).write_text(text, encoding="utf-8")  # into folders that the shell has made
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(root / "site")]
+    subprocess.run([*install, str(project)], check=True, capture_output=True)
+    return project
+
+
+def test_the_plugin_of_the_first_screen_passes_the_kit(run, pool, tmp_path):
+    report = tmp_path / "conformance.json"
+    # Without the project's folder on the path: what was installed is what is checked.
+    pytest_command = (sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", f"--zen-report={report}")
+    run(*pytest_command, cwd=pool, PYTHONPATH=str(pool.parent / "site"))
+    [suite] = json.loads(report.read_text(encoding="utf-8"))["suites"]
+    ended = {name: check["outcome"] for name, check in suite["checks"].items()}
+    assert set(ended) == set(OrchestratorSuite.names())
+    assert {name for name, outcome in ended.items() if outcome not in ("passed", "does-not-apply")} == set()
+    assert list(ended.values()).count("passed") > 25
+
+
 @pytest.mark.parametrize("script", ["guarded", "unguarded"])
-def test_the_plugin_of_the_first_screen_runs_a_pipeline(run, zen, tmp_path, script):
-    package = tmp_path / "plugin" / "zen_plugin_pool"
-    package.mkdir(parents=True)
-    light, implementation = blocks(PLUGINS, "python")[:2]
-    (package / "__init__.py").touch()
-    (package / "plugin.py").write_text(light)
-    (package / "pool.py").write_text(implementation)
-    (tmp_path / "plugin" / "pyproject.toml").write_text(blocks(PLUGINS, "toml")[0])
-    site = tmp_path / "site"
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(site)]
-    subprocess.run([*install, str(tmp_path / "plugin")], check=True, capture_output=True)
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "zen.yaml").write_text(blocks(PLUGINS, "yaml")[0])
+def test_the_plugin_of_the_first_screen_runs_a_pipeline(run, zen, pool, tmp_path, script):
+    site = str(pool.parent / "site")
+    (tmp_path / "zen.yaml").write_text((pool / "zen.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     text = blocks(README, "python")[0]
     if script == "unguarded":
         text = text.replace('if __name__ == "__main__":\n    ', "")
-    (project / "hello.py").write_text(text)
-    done = run(sys.executable, "hello.py", cwd=project, ZEN_STACK="pooled", PYTHONPATH=str(site))
+    (tmp_path / "hello.py").write_text(text)
+    done = run(sys.executable, "hello.py", ZEN_STACK="pooled", PYTHONPATH=site)
     assert done.stdout.strip().endswith("{'weight': 1.4000000000000001}")
-    assert "pool" in zen("flavor", "describe", "orchestrator", "pool", cwd=project, PYTHONPATH=str(site)).stdout
+    shown = zen("flavor", "describe", "orchestrator", "pool", PYTHONPATH=site).stdout
+    assert "How many steps may run at the same time" in shown
+
+
+DYING = """
+import os, signal
+from pathlib import Path
+from zen import pipeline, step
+
+@step(retries=2)
+def dies_twice() -> int:
+    with Path("journal").open("a") as journal:
+        journal.write("x")
+    if len(Path("journal").read_text()) < 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 7
+
+@step
+def after(number: int) -> int:
+    return number + 1
+
+@pipeline
+def flow():
+    return after(dies_twice())
+
+if __name__ == "__main__":
+    print(flow().outputs[0].load())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+def test_the_pool_of_the_first_screen_goes_on_when_a_process_dies(run, pool, tmp_path):
+    (tmp_path / "zen.yaml").write_text((pool / "zen.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "flow.py").write_text(DYING)
+    done = run(sys.executable, "flow.py", ZEN_STACK="pooled", PYTHONPATH=str(pool.parent / "site"))
+    assert done.stdout.splitlines()[-1] == "8"
+    assert (tmp_path / "journal").read_text() == "xxx"
 
 
 @pytest.fixture
@@ -76,6 +143,40 @@ def executed(monkeypatch):
 @pytest.mark.parametrize("number", range(len(blocks(PLUGINS, "python"))))
 def test_every_program_of_the_authors_page_runs(executed, number):
     executed(blocks(PLUGINS, "python")[number])
+
+
+def test_every_block_of_the_authors_page_is_of_a_language_that_is_tried():
+    assert set(re.findall(r"^```(\w+)$", PLUGINS, flags=re.MULTILINE)) == {"python", "toml", "yaml", "sh"}
+    assert [tomllib.loads(block)["project"]["name"] for block in blocks(PLUGINS, "toml")] == ["zen-plugin-pool"]
+
+
+@pytest.mark.parametrize("number", range(len(blocks(PLUGINS, "yaml"))))
+def test_every_stack_file_of_the_authors_page_is_valid(tmp_path, number):
+    (tmp_path / "zen.yaml").write_text(blocks(PLUGINS, "yaml")[number], encoding="utf-8")
+    load_stack_file(find_project(tmp_path)).check()
+
+
+def test_the_settings_of_the_authors_page_are_those_of_its_configuration(executed, tmp_path):
+    [config] = [block for block in blocks(PLUGINS, "python") if "class AcmeConfig" in block]
+    [stacks] = [block for block in blocks(PLUGINS, "yaml") if "flavor: acme" in block]
+    (tmp_path / "zen.yaml").write_text(stacks, encoding="utf-8")
+    _, entry = load_stack_file(find_project(tmp_path)).complete("team").entries["alerter"]
+    faults = []
+    place = Place(faults, None, ("alerter",))
+    made = parse(executed(config).AcmeConfig, resolve_references(entry.config, place, {}), place)
+    assert faults == []
+    assert (made.form, made.token.references) == ("card", ("env/ACME_TOKEN",))
+
+
+@pytest.mark.parametrize(
+    "line", [line for block in blocks(PLUGINS, "sh") for line in block.splitlines() if "zen " in line]
+)
+def test_every_command_of_the_authors_page_exists_with_its_options(zen, line):
+    for command in re.findall(r"(?:^|&& )zen ([^&#]+)", line):
+        words = shlex.split(command)
+        shown = zen(*words[:2], "--help").stdout
+        assert [word for word in words if word.startswith("--") and word not in shown] == []
+        assert "Example" in shown
 
 
 def test_the_hooks_of_the_authors_page_are_valid(executed):
@@ -122,7 +223,7 @@ def test_no_machine_and_no_index_is_named_in_the_repository():
         pytest.skip("needs a git checkout to know which files belong to the repository")
     names = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     pattern = re.compile(r"index-url|registry = .http|files\.python" + r"hosted|/root/|/home/\w")
-    for name in names:
+    for name in filter(lambda name: (ROOT / name).is_file(), names):  # one that is going is listed until it is gone
         text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
         found = [line for line in text.splitlines() if pattern.search(line) and "no-emit-index-url" not in line]
         assert not found or name.endswith("test_documents.py"), f"{name}: {found[:3]}"

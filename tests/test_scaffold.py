@@ -59,10 +59,10 @@ def scaffold(tmp_path_factory) -> Scaffold:
     uv("build", "--quiet", "--wheel", "--out-dir", root / "dist", project, cwd=root)
     [wheel] = (root / "dist").glob("*.whl")
     uv("pip", "install", "--quiet", "--no-deps", "--target", site, wheel, cwd=root)
-    report = root / "report.json"
+    report = project / "conformance.json"
     parallel = ["-n", "2"] if os.environ.get("PYTEST_XDIST_WORKER") is None else []
     output = call(
-        *(sys.executable, "-m", "pytest", f"--zen-report={report}", *parallel, "--color=no"),
+        *(sys.executable, "-m", "pytest", *parallel, "--color=no"),
         cwd=project,
         code=1,
         PYTHONPATH=str(site),
@@ -111,14 +111,28 @@ def test_every_suite_is_in_the_kit():
     assert [kind for kind in kinds() if not hasattr(zen.testing, Part.of(kind, NAMES).suite)] == []
 
 
-def test_check_and_doctor_are_content_with_the_installed_scaffold(scaffold):
-    zen_plugin = (sys.executable, "-m", "zen", "plugin")
-    found = call(*zen_plugin, "check", ".", "--json", cwd=scaffold.project, PYTHONPATH=str(scaffold.site))
-    assert {each["state"] for each in json.loads(found)["findings"]} == {"ok"}, found
+def test_doctor_is_content_with_the_installed_scaffold(scaffold):
     tried = call(
-        *zen_plugin, "doctor", "zen-plugin-acme", "--json", cwd=scaffold.project, PYTHONPATH=str(scaffold.site)
+        *(sys.executable, "-m", "zen", "plugin", "doctor", "zen-plugin-acme", "--json"),
+        cwd=scaffold.project,
+        PYTHONPATH=str(scaffold.site),
     )
     assert [each["ok"] for each in json.loads(tried)] == [True, True]
+
+
+def test_check_says_what_is_left_to_do_and_nothing_else(scaffold):
+    """What was not touched is not all right; what the scaffold brings is."""
+    said = call(
+        *(sys.executable, "-m", "zen", "plugin", "check", "--json"),
+        cwd=scaffold.project,
+        code=1,
+        PYTHONPATH=str(scaffold.site),
+    )
+    findings = {each["name"]: each for each in json.loads(said)["findings"]}
+    assert {name for name, each in findings.items() if each["state"] != "ok"} == {"left to do", "conformance kit"}
+    left = findings["left to do"]["detail"]
+    for place in ("pyproject.toml: description", "README.md:3:", "plugin.py:", "alerter.py:", "test_conformance.py:"):
+        assert place in left
 
 
 def test_the_scaffold_is_clean_code(scaffold):
@@ -141,23 +155,65 @@ def test_the_scaffold_is_clean_code(scaffold):
 
 DONE = """
 class AcmeAlerter(Alerter):
-    config: AcmeConfig
+    capabilities = frozenset()
+    config: AcmeAlerterConfig
 
     def send(self, alert: Alert) -> str:
         with open(self.host.state / "sent.txt", "a") as file:
             file.write(alert.title)
         return ""
 """
+KEPT = """
+class AcmeMaterializer(Materializer):
+    format = "acme"
+
+    def save(self, value: Any, writer: ArtifactWriter) -> None:
+        writer.write(" ".join(map(str, value.numbers)).encode())
+
+    def load(self, reader: ArtifactReader) -> Any:
+        return AcmeValue([int(number) for number in reader.read().split()])
+"""
 
 
-def test_two_kinds_from_an_empty_folder_to_a_run(tmp_path):
-    """An author writes one method, and a stack uses it."""
+def replace(file: Path, start: str, text: str) -> None:
+    """Put a text in place of everything from where another one starts."""
+    file.write_text(file.read_text(encoding="utf-8").partition(start)[0] + text, encoding="utf-8")
+
+
+def finish(project: Path) -> None:
+    """Do what an author does: the methods, the words, and what the suites cannot know."""
+    package = project / "src/zen_plugin_acme"
+    replace(package / "alerter.py", "class AcmeAlerter", DONE)
+    replace(package / "materializer.py", "class AcmeMaterializer", KEPT)
+    replace(project / "README.md", "To do", "Alerts to Acme.\n")
+    for file in (package / "plugin.py", project / "pyproject.toml"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("To do: say in one line what it is for", "Alerts to Acme"), encoding="utf-8")
+    tests = project / "tests/test_conformance.py"
+    text = tests.read_text(encoding="utf-8")
+    text = text.replace('    # lacks = {"ask": "why"}', '    lacks = {"ask": "no answers", "unreachable": "a file"}')
+    text = text.replace('    # lacks = {"large": "why"}', '    lacks = {"large": "never", "subclass": "none"}')
+    text = text.replace(
+        "    # def received(self, kit: Kit, component: Any) -> Sequence[str] | None: ...",
+        "    def received(self, kit: Kit, component: Any) -> list[str]:\n"
+        '        return ["größe 模型 ✓", "<b>a & b</b> *c* _d_ `e` [f](g)", "x" * 10_000]',
+    )
+    tests.write_text(text, encoding="utf-8")
+
+
+def test_two_kinds_from_an_empty_folder_to_a_release_and_a_run(tmp_path):
+    """An author writes what raises; the kit is green, the check is content, and a stack uses it."""
     zen_command = (sys.executable, "-m", "zen")
     call(*zen_command, "plugin", "new", "acme", "--kind", "alerter", "--kind", "materializer", cwd=tmp_path)
     project, site = tmp_path / "zen-plugin-acme", tmp_path / "site"
-    module = project / "src/zen_plugin_acme/alerter.py"
-    module.write_text(module.read_text(encoding="utf-8").partition("class AcmeAlerter")[0] + DONE, encoding="utf-8")
+    finish(project)
     uv("pip", "install", "--quiet", "--no-deps", "--target", site, project, cwd=tmp_path)
+    path = {"PYTHONPATH": str(site)}
+    shown = call(*zen_command, "plugin", "check", cwd=project, **path)
+    assert [line.split()[2] for line in shown.splitlines() if line.startswith("conformance")] == ["warning"]
+    call(sys.executable, "-m", "pytest", "--color=no", cwd=project, **path)
+    found = json.loads(call(*zen_command, "plugin", "check", "--json", cwd=project / "tests", **path))["findings"]
+    assert [each for each in found if each["state"] != "ok"] == []
     work = tmp_path / "work"
     work.mkdir()
     (work / "zen.yaml").write_text((project / "stack.example.yaml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -165,10 +221,11 @@ def test_two_kinds_from_an_empty_folder_to_a_run(tmp_path):
         "import zen\n\n@zen.step\ndef one() -> int:\n    zen.alert('done')\n    return 1\n\n"
         "@zen.pipeline\ndef flow():\n    return one()\n"
     )
-    call(*zen_command, "stack", "check", "acme", cwd=work, PYTHONPATH=str(site))
-    call(*zen_command, "run", "flow.py", "--stack", "acme", cwd=work, PYTHONPATH=str(site))
+    path["ACME_TOKEN"] = "a token"
+    call(*zen_command, "stack", "check", "acme", cwd=work, **path)
+    call(*zen_command, "run", "flow.py", "--stack", "acme", cwd=work, **path)
     assert (work / ".zen/sent.txt").read_text() == "done"
-    lines = call(*zen_command, "stack", "requirements", "acme", cwd=work, PYTHONPATH=str(site)).splitlines()
+    lines = call(*zen_command, "stack", "requirements", "acme", cwd=work, **path).splitlines()
     assert lines[-1] == "zen-plugin-acme==0.1.0"
 
 

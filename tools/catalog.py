@@ -44,6 +44,8 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 OPTIONAL: dict[str, type | tuple[type, ...]] = {"types": list, "report": str}
 MOST = 4
+REPORT = 2
+"""The format of `zen.testing.report` that is understood."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +169,20 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
 
 
 def report(file: Path) -> dict[tuple[str, str], str]:
-    """Return what a conformance report says of each kind and flavor, in a few words; nothing without a report."""
+    """Return what a conformance report says of each kind and flavor, in a few words; nothing without a report.
+
+    Raises:
+        ValueError: Naming the file, when another version of the kit wrote it.
+    """
     if not file.exists():
         return {}
+    data = json.loads(file.read_text(encoding="utf-8"))
+    if data.get("format") != REPORT:
+        raise ValueError(
+            f"{file.as_posix()} is not of format {REPORT}: write it anew with `pytest … --zen-report={file.name}`"
+        )
     found: dict[tuple[str, str], list[str]] = {}
-    for suite in json.loads(file.read_text(encoding="utf-8"))["suites"]:
+    for suite in data["suites"]:
         flavor = suite.get("flavor", "").partition("@")[0]
         key = (suite.get("kind", ""), flavor) if flavor else ("", "")
         found.setdefault(key, []).extend(check["outcome"] for check in suite["checks"].values())
@@ -180,9 +191,10 @@ def report(file: Path) -> dict[tuple[str, str], str]:
 
 def in_words(outcomes: list[str]) -> str:
     """Return how checks ended; what was not verified is never counted as passed."""
-    wanted = [outcome for outcome in outcomes if outcome != "does not apply"]
+    wanted = [outcome for outcome in outcomes if outcome != "does-not-apply"]
     texts = [f"{wanted.count('passed')} of {len(wanted)} passed"]
-    texts += [f"{count} {word}" for word in ("failed", "not verified") if (count := wanted.count(word))]
+    others = ("failed", "warned", "not-verified")
+    texts += [f"{count} {word.replace('-', ' ')}" for word in others if (count := wanted.count(word))]
     return ", ".join(texts)
 
 

@@ -15,6 +15,7 @@ class TestLocalOrchestrator(OrchestratorSuite):
     lacks: ClassVar[Mapping[str, str]] = {
         "map": "the launcher runs the items of a mapped step",
         "detached": "a run ends with the process that launched it",
+        "unreachable": "it runs here",
     }
 
     def config(self, kit: Kit) -> Mapping[str, Any]:
@@ -23,7 +24,7 @@ class TestLocalOrchestrator(OrchestratorSuite):
 
 class TestConsoleAlerter(AlerterSuite):
     flavor: ClassVar[str] = "console"
-    lacks: ClassVar[Mapping[str, str]] = {"ask": "nobody may sit at the terminal"}
+    lacks: ClassVar[Mapping[str, str]] = {"ask": "nobody may sit at the terminal", "unreachable": "it prints"}
 
     @pytest.fixture(autouse=True)
     def terminal(self, capsys: pytest.CaptureFixture[str]) -> None:

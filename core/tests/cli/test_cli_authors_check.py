@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from zen.cli.authors.source import bound_problem
+from zen.testing import AlerterSuite
 
 LIGHT = """
 from zen.plugins import Flavor, hookimpl
@@ -46,6 +49,15 @@ acme = "acme_light"
 """
 TESTS = "from zen.testing import AlerterSuite\n"
 ENTRIES = "[zen.plugins.v1]\nacme = acme_light\n"
+EXAMPLE = "stacks: {acme: {alerter: {flavor: acme, channel: '#ml'}}}\n"
+
+
+def conformance(**outcomes: str) -> str:
+    """Return a report in which every check passed but these."""
+    checks = {name: {"outcome": outcomes.get(name, "passed")} for name in AlerterSuite.names()}
+    kept = {name: check for name, check in checks.items() if check["outcome"] != "missing"}
+    return json.dumps({"format": 1, "suites": [{"suite": "T", "kind": "alerter", "flavor": "acme", "checks": kept}]})
+
 
 Acme = Callable[..., Path]
 
@@ -57,14 +69,16 @@ def acme(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
     def install(*, entries: str = ENTRIES, **changes: str) -> Path:
         texts = {"acme_light.py": LIGHT, "acme_tool.py": TOOL, "pyproject.toml": PROJECT, "tests/test_it.py": TESTS}
-        texts |= {"README.md": "", "LICENSE": "", "py.typed": ""}
+        texts |= {"README.md": "", "LICENSE": "", "py.typed": "", "stack.example.yaml": EXAMPLE}
         info = "zen_plugin_acme-1.2.dist-info"
         texts[f"{info}/entry_points.txt"] = entries
         texts[f"{info}/METADATA"] = "Metadata-Version: 2.1\nName: zen-plugin-acme\nVersion: 1.2\n"
         changed = {name.replace("_py", ".py").replace("_toml", ".toml"): text for name, text in changes.items()}
+        changed.pop("conformance", "")
         for name, text in {**texts, **changed}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
+        (folder / "conformance.json").write_text(changes.get("conformance", conformance()), encoding="utf-8")
         monkeypatch.syspath_prepend(folder)
         for name in ("acme_light", "acme_tool"):
             monkeypatch.delitem(sys.modules, name, raising=False)
@@ -86,7 +100,7 @@ def test_check_finds_nothing_wrong_with_a_good_plugin(zen, acme: Acme) -> None:
     result = zen("plugin", "check", acme(), "--json")
     assert result.code == 0, result.out
     assert set(states(result).values()) == {"ok"}
-    assert len(states(result)) == 8
+    assert len(states(result)) == 10
 
 
 def test_check_says_reinstall_when_entry_points_differ(zen, acme: Acme) -> None:
@@ -144,6 +158,132 @@ def test_bounds_are_a_lower_one_and_no_upper_one(requirement: str, problem: str)
     assert bool(problem) == bool(bound_problem([requirement]))
 
 
+def found(result, name: str) -> dict[str, str]:
+    [finding] = [each for each in result.json["findings"] if each["name"] == name]
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("acme_tool.py", "def f(): raise NotImplementedError('to do: f')\n" + TOOL, "acme_tool.py:1: to do: f"),
+        ("acme_tool.py", "def f(): raise NotImplementedError('TODO')\n" + TOOL, "acme_tool.py:1: TODO"),
+        ("acme_light.py", LIGHT.replace('"Send"', '"To do: a line"'), "acme_light.py:6: To do: a line"),
+        ("tests/test_it.py", TESTS + "raise NotImplementedError('to do: fill')", "tests/test_it.py:2: to do: fill"),
+        (
+            "pyproject.toml",
+            PROJECT.replace("dep", "description = 'Add your description here'\ndep"),
+            "description: Add",
+        ),
+        ("README.md", "# acme\n\n## To do\n", "README.md:3: ## To do"),
+        ("README.md", "# acme\n- [ ] TODO: say what it is\n", "README.md:2: - [ ] TODO"),
+    ],
+)
+def test_check_names_what_is_left_to_do(zen, acme: Acme, file: str, text: str, said: str) -> None:
+    result = zen("plugin", "check", acme(**{file: text}), "--json")
+    assert broken(result) == ["left to do"]
+    assert said in found(result, "left to do")["detail"]
+
+
+@pytest.mark.parametrize(
+    "text", ["# acme has a to-do list\n", "An app to do lists\n", "# acme\nWhat is left to do: nothing\n"]
+)
+def test_check_lets_people_write_about_lists(zen, acme: Acme, text: str) -> None:
+    assert zen("plugin", "check", acme(**{"README.md": text})).code == 0
+
+
+def test_check_lists_notes_in_comments_as_warnings(zen, acme: Acme) -> None:
+    folder = acme(acme_tool_py=TOOL + "x = 1  # TODO: faster\n")
+    (folder / ".venv/lib").mkdir(parents=True)
+    (folder / ".venv/lib/tool.py").write_text("# TODO: not ours\n", encoding="utf-8")
+    result = zen("plugin", "check", folder, "--json")
+    assert result.code == 0 and states(result)["notes"] == "warning"
+    assert "# TODO: faster" in found(result, "notes")["detail"] and "not ours" not in result.out
+    assert "1 warning" in zen("plugin", "check", folder).err
+
+
+@pytest.mark.parametrize(
+    ("example", "said"),
+    [
+        ("stacks: {acme: {alerter: {flavor: acme, chanel: x}}}", "did you mean 'channel'?"),
+        ("stacks: {acme: {alerter: {flavor: acme, channel: 7}}}", "channel"),
+        ("stacks: {acme: {alerter: akme}}", "akme"),
+        ("stacks: {acme: {alerterr: acme}}", "did you mean 'alerter'?"),
+        ("stacks: [", "\nstack.example.yaml:2:1: not YAML"),
+        ("stacks: {acme: {orchestrator: local}}", "names a flavor of the plugin: alerter acme"),
+    ],
+)
+def test_check_tries_the_example_of_a_stack_file(zen, acme: Acme, example: str, said: str) -> None:
+    result = zen("plugin", "check", acme(**{"stack.example.yaml": example + "\n"}), "--json")
+    assert broken(result) == ["stack example"]
+    assert said in found(result, "stack example")["detail"]
+
+
+def test_check_needs_no_variable_and_no_secret_of_the_example(zen, acme: Acme) -> None:
+    text = "stacks: {acme: {alerter: {flavor: acme, channel: '${env:ACME_CHANNEL}'}}}\n"
+    assert zen("plugin", "check", acme(**{"stack.example.yaml": text})).code == 0
+
+
+def test_check_warns_where_there_is_no_example(zen, acme: Acme) -> None:
+    folder = acme()
+    (folder / "stack.example.yaml").unlink()
+    result = zen("plugin", "check", folder, "--json")
+    assert result.code == 0 and states(result)["stack example"] == "warning"
+
+
+def test_check_says_that_the_kit_was_not_run(zen, acme: Acme) -> None:
+    folder = acme()
+    report = folder / "conformance.json"
+    os.utime(folder / "acme_tool.py", (report.stat().st_mtime + 5,) * 2)
+    said = found(zen("plugin", "check", folder, "--json"), "conformance kit")
+    assert said["state"] == "warning" and "since acme_tool.py was changed; run `pytest --zen-report=" in said["detail"]
+    report.unlink()
+    options = '[tool.pytest.ini_options]\naddopts = "--zen-report=conformance.json"\n'
+    (folder / "pyproject.toml").write_text(PROJECT + options, encoding="utf-8")
+    result = zen("plugin", "check", folder, "--json")
+    said = found(result, "conformance kit")
+    assert result.code == 0 and "the conformance kit was not run yet; run `pytest`" in said["detail"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "said"),
+    [
+        ("failed", "broken", "1 of {all} checks failed: test_check_succeeds"),
+        ("not-verified", "warning", "1 of {all} checks could not be verified: test_check_succeeds"),
+        ("not verified", "warning", "1 of {all} checks could not be verified: test_check_succeeds"),
+        ("warned", "warning", "1 of {all} checks will fail with a later zen: test_check_succeeds"),
+        ("missing", "warning", "1 of {all} checks were not run: test_check_succeeds"),
+        ("does-not-apply", "ok", "passed"),
+    ],
+)
+def test_check_tells_how_the_kit_ended(zen, acme: Acme, outcome: str, state: str, said: str) -> None:
+    folder = acme(conformance=conformance(test_check_succeeds=outcome))
+    finding = found(zen("plugin", "check", folder, "--json"), "conformance kit")
+    assert finding["state"] == state
+    assert said.format(all=len(list(AlerterSuite.names()))) in finding["detail"]
+
+
+def test_check_takes_no_nonsense_for_a_report(zen, acme: Acme) -> None:
+    for nonsense in ("", "[]", '{"suites": [1]}', '{"suites": [{"kind": "alerter", "flavor": "acme"}]}'):
+        result = zen("plugin", "check", acme(conformance=nonsense or " "), "--json")
+        assert broken(result) == ["conformance kit"], nonsense
+
+
+def test_check_inside_a_project_checks_it(zen, acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = acme()
+    for place in (folder, folder / "tests"):
+        monkeypatch.chdir(place)
+        result = zen("plugin", "check", "--json")
+        assert result.code == 0 and states(result)["entry points"] == "ok"
+
+
+def test_check_takes_attributes_of_a_docstring_for_help(zen, acme: Acme) -> None:
+    documented = '    """Settings.\n\n    Attributes:\n        channel: Where\n            to.\n    """\n\n    channel: str = ""\n'
+    field = '    channel: str = field(default="", metadata={"help": "Where to"})\n'
+    assert zen("plugin", "check", acme(acme_tool_py=TOOL.replace(field, documented))).code == 0
+    assert "Where to." in zen("flavor", "describe", "alerter", "acme").out
+
+
 def test_check_takes_the_name_of_what_is_installed(zen, acme: Acme) -> None:
     acme()
     result = zen("plugin", "check", "acme", "--json")
@@ -153,7 +293,7 @@ def test_check_takes_the_name_of_what_is_installed(zen, acme: Acme) -> None:
 
 def test_check_without_a_project_tries_everything(zen, acme: Acme) -> None:
     acme(acme_light_py="raise SystemExit(3)\n")
-    result = zen("plugin", "check", "--json")
+    result = zen("plugin", "check", "--json", "--timeout", "60")  # all that is installed: tools, on a busy machine
     assert result.code == 1
     [bad] = [each for each in result.json if not each["ok"]]
     assert bad["distribution"] == "zen-plugin-acme" and "sys.exit(3)" in bad["message"]
@@ -183,7 +323,7 @@ def test_doctor_is_content_with_what_works(zen, acme: Acme) -> None:
 def test_doctor_leaves_out_what_is_disabled(zen, acme: Acme, project: Path) -> None:
     acme(acme_light_py="raise SystemExit(3)\n")
     (project / "zen.yaml").write_text("plugins: {disable: [acme]}\n", encoding="utf-8")
-    assert zen("plugin", "doctor").code == 0
+    assert zen("plugin", "doctor", "--timeout", "60").code == 0
 
 
 def test_describe_shows_all_that_a_plugin_offers(zen, acme: Acme) -> None:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
+import sys
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
 
+import zen.testing
 from zen.cli.authors.components import Part
+from zen.cli.authors.configuration import settings_of_kind
 from zen.cli.authors.naming import Names, choose_names
 from zen.cli.authors.scaffold import kinds, project_files
 from zen.cli.authors.source import bound_problem
 from zen.cli.authors.stubs import abstract_methods, first_sentence
-from zen.errors import UsageError
+from zen.cli.authors.suites import options
+from zen.cli.settings import settings_of
+from zen.errors import Fault, UsageError
 from zen.interfaces import KINDS
 from zen.registry import scan
+from zen.stacks import Place, find_project, load_stack_file, parse
+from zen.stacks.references import resolve_references
 
 NAMES = [Names(flavor="acme"), Names(flavor="great_expectations-in-a-cloud")]
 COMPONENTS = [kind for kind in kinds() if kind != "materializer"]
@@ -103,13 +112,97 @@ def test_a_plugin_of_values_alone_has_no_light_module() -> None:
     assert "src/zen_plugin_acme/plugin.py" not in files
 
 
+SUITE = {kind: Part.of(kind, NAMES[0]).suite for kind in kinds()}
+NEEDED = {"secret_store": "keep", "model_deployer": "model", "feature_store": "fill"}
+
+
+def suite_text(kind: str, names: Names = NAMES[0]) -> str:
+    return project_files(names, [kind], oldest="0.1")["tests/test_conformance.py"]
+
+
 @pytest.mark.parametrize("kind", COMPONENTS)
-def test_the_tests_are_five_lines_for_each_kind(kind: str) -> None:
-    text = project_files(NAMES[0], [kind], oldest="0.1")["tests/test_conformance.py"]
-    cls = KINDS[kind].__name__
-    suite = class_of(text, f"TestAcme{cls}")
-    assert [ast.unparse(base) for base in suite.bases] == [f"{cls}Suite"]
-    assert suite.end_lineno is not None and suite.end_lineno - suite.lineno < (5 if kind != "feature_store" else 8)
+def test_the_tests_are_few_lines_for_each_kind(kind: str) -> None:
+    suite = class_of(suite_text(kind), f"TestAcme{KINDS[kind].__name__}")
+    assert [ast.unparse(base) for base in suite.bases] == [SUITE[kind]]
+    assert suite.end_lineno is not None and suite.end_lineno - suite.lineno < (7 if kind not in NEEDED else 12)
+
+
+def takes_away_the_signs(text: str) -> str:
+    """Return the tests with every line of code that stands in a comment made code; what is said about it stays."""
+    return re.sub(r"^    # (?=\S)(?!What else)", "    ", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("names", NAMES, ids=lambda names: names.flavor)
+@pytest.mark.parametrize("kind", kinds())
+def test_whatever_a_suite_can_be_told_stands_in_a_comment_that_is_code(kind: str, names: Names) -> None:
+    text = suite_text(kind, names)
+    part = Part.of(kind, names)
+    plain, told = (class_of(each, f"Test{part.cls}") for each in (text, takes_away_the_signs(text)))
+    before, after = (
+        {getattr(node, "name", "") or ast.unparse(node.targets[0]) for node in cls.body}  # type: ignore[attr-defined]
+        for cls in (plain, told)
+    )
+    assert after - before == set(options(getattr(zen.testing, SUITE[kind])))
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_what_a_suite_can_be_told_is_what_its_author_may_give() -> None:
+    told = {kind: set(options(getattr(zen.testing, suite))) for kind, suite in SUITE.items()}
+    assert told["alerter"] >= {"lacks", "unreachable", "provoke", "received", "answer"}
+    assert told["artifact_store"] >= {"read_only", "large", "many", "kills"}
+    assert "provoke" not in told["metadata_store"]  # its suite knows how
+    assert not set().union(*told.values()) & {"use", "about", "names", "modules", "distribution", "kind", "config"}
+    assert not [kind for kind, suite in SUITE.items() if not all(options(getattr(zen.testing, suite)).values())]
+
+
+def test_what_a_plugin_may_lack_is_named() -> None:
+    assert 'lacks = {"map": "why", "detached": "why", "unreachable": "why"}' in suite_text("orchestrator")
+    assert 'lacks = {"ask": "why"}' in suite_text("alerter")
+    assert 'unreachable = {"url": "http://127.0.0.1:9"}' in suite_text("alerter")
+
+
+@pytest.mark.parametrize(("kind", "name"), NEEDED.items())
+def test_what_a_suite_needs_is_on_the_list(kind: str, name: str) -> None:
+    suite = class_of(suite_text(kind), f"TestAcme{KINDS[kind].__name__}")
+    [written] = [node for node in suite.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    assert "to do: test_conformance.py: " in ast.unparse(written.body[-1])
+
+
+@pytest.mark.parametrize("names", NAMES, ids=lambda names: names.flavor)
+@pytest.mark.parametrize("kind", COMPONENTS)
+def test_the_settings_are_those_of_the_kind_in_all_three_places(kind: str, names: Names, tmp_path, monkeypatch) -> None:
+    """The class takes what the example stack says, and what the tests say; each setting has a help text."""
+    part = Part.of(kind, names)
+    files = project_files(names, [kind], oldest="0.1")
+    module = types.ModuleType(f"made_{kind}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(files[f"src/{names.package}/config.py"], vars(module))
+    config = getattr(module, part.config)
+    assert all(setting["summary"] for setting in settings_of(config))
+    (tmp_path / "zen.yaml").write_text(files["stack.example.yaml"], encoding="utf-8")
+    file = load_stack_file(find_project(tmp_path))
+    file.check()
+    [entry] = file.complete(names.flavor).entries[kind]
+    for given in (entry.config, ast.literal_eval(returned(files["tests/test_conformance.py"], f"Test{part.cls}"))):
+        faults: list[Fault] = []
+        place = Place(faults, None, (kind,))
+        assert parse(config, resolve_references(given, place, {}), place) is not None, faults
+
+
+def returned(text: str, cls: str) -> str:
+    [config] = [
+        node for node in class_of(text, cls).body if isinstance(node, ast.FunctionDef) and node.name == "config"
+    ]
+    statement = config.body[-1]
+    assert isinstance(statement, ast.Return) and statement.value is not None
+    return ast.unparse(statement.value)
+
+
+def test_the_settings_differ_by_kind() -> None:
+    found = {kind: {setting.name for setting in settings_of_kind(kind, NAMES[0])} for kind in COMPONENTS}
+    assert (found["orchestrator"], found["alerter"]) == ({"workers"}, {"url", "token"})
+    assert (found["metadata_store"], found["artifact_store"]) == ({"dsn"}, {"path"})
+    assert [kind for kind, names in found.items() if not names] == []
 
 
 def test_what_is_optional_stands_in_the_module_with_its_meaning() -> None:

@@ -1,7 +1,9 @@
 """What data validators and feature stores can get wrong, and the check that finds it."""
 
 from dataclasses import replace
+from html import unescape
 
+from zen.records import ValidationResult
 from zen.testing import DataValidatorSuite, FeatureStoreSuite, MemoryFeatureStore, MemoryValidator
 from zen.testing.data import DAY, START
 
@@ -9,9 +11,16 @@ from zen.testing.data import DAY, START
 class Tables(DataValidatorSuite):
     flavor = "memory"
 
+    def suite(self, kit):
+        return {"id": lambda number: number > 0, "age": lambda years: years is None or years <= 120}
+
 
 class Features(FeatureStoreSuite):
     flavor = "memory"
+
+    def fill(self, kit, component):
+        component.put(self.feature, self.entity, START, 30)
+        component.put(self.feature, self.entity, START + 10 * DAY, 31)
 
 
 class UnknownRule(MemoryValidator):
@@ -29,7 +38,7 @@ class Changing(MemoryValidator):
 
 class TooStrict(Changing):
     def change(self, result, values):
-        return replace(result, passed=False) if result.rule == "unique" else result
+        return replace(result, passed=False) if result.column == "id" and any(values) else result
 
 
 class TooLax(Changing):
@@ -69,6 +78,73 @@ class SpoilsTheTable(MemoryValidator):
         return result
 
 
+class Silent(Changing):
+    def change(self, result, values):
+        return replace(result, message="")
+
+
+class Sampleless(Changing):
+    def change(self, result, values):
+        return replace(result, sample=())
+
+
+class WithoutBounds(MemoryValidator):
+    """Takes what lies at a bound for what lies beyond."""
+
+    def _result(self, data, expectation):
+        given = {n: v + 1e-6 if n == "low" and v is not None else v for n, v in expectation.arguments.items()}
+        return super()._result(data, replace(expectation, arguments=given))
+
+
+class WithoutOpenSides(MemoryValidator):
+    def _result(self, data, expectation):
+        given = {n: 0 if n == "high" and v is None else v for n, v in expectation.arguments.items()}
+        result = super()._result(data, replace(expectation, arguments=given))
+        return replace(result, column=expectation.column)
+
+
+class MissingIsZero(MemoryValidator):
+    def _result(self, data, expectation):
+        if expectation.rule == "mean_in_range" and any(row.get(expectation.column) for row in data):
+            data = [{name: value or 0 for name, value in row.items()} for row in data]
+        return super()._result(data, expectation)
+
+
+class MissingHasAShare(MemoryValidator):
+    def _result(self, data, expectation):
+        if expectation.rule == "shares_near" and any(row.get(expectation.column) for row in data):
+            data = [{name: value or "missing" for name, value in row.items()} for row in data]
+        return super()._result(data, expectation)
+
+
+class TakesTheLowerValue(MemoryValidator):
+    """Takes the value below a quantile."""
+
+    def _result(self, data, expectation):
+        name = expectation.column
+        if expectation.rule == "quantile_in_range" and (there := sorted(row[name] for row in data if row.get(name))):
+            position = int(expectation.arguments["quantile"] * (len(there) - 1))
+            data = [{name: there[position]}]
+        return super()._result(data, expectation)
+
+
+class PassesOverUnnamed(MemoryValidator):
+    """Looks at the named values only."""
+
+    def _result(self, data, expectation):
+        named = expectation.arguments.get("shares", {})
+        if expectation.rule == "shares_near" and set(named) & {row.get(expectation.column) for row in data}:
+            data = [row for row in data if row[expectation.column] in {*named, None}]
+        return super()._result(data, expectation)
+
+
+class TextsRaise(Changing):
+    def change(self, result, values):
+        if result.rule.endswith("in_range") and any(isinstance(value, str) for value in values):
+            raise TypeError("'<' not supported between instances of 'str' and 'int'")
+        return result
+
+
 class MissingIsFine(MemoryValidator):
     def _result(self, data, expectation):
         result = super()._result(data, expectation)
@@ -90,9 +166,72 @@ class Miscounting(MemoryValidator):
         return {**super().profile(data), "rows": 1000}
 
 
+class WithoutFacts(MemoryValidator):
+    def profile(self, data):
+        return {"rows": len(data), "columns": {name: {"type": "text"} for name in data[0]}}
+
+
+class OfThePopulation(MemoryValidator):
+    """Divides by n where n - 1 is right."""
+
+    def profile(self, data):
+        profile = super().profile(data)
+        profile["columns"]["age"]["std"] = 8.98
+        return profile
+
+
 class FromElsewhere(MemoryValidator):
     def report(self, result):
         return super().report(result) + '<script src="https://cdn.example.org/plots.js"></script>'
+
+
+class StyledFromElsewhere(MemoryValidator):
+    def report(self, result):
+        return super().report(result) + "<style>@import url(//cdn.example.org/style.css);</style>"
+
+
+class NoPage(MemoryValidator):
+    def report(self, result):
+        return super().report(result).removeprefix("<!doctype html>")
+
+
+class WithoutRules(MemoryValidator):
+    def report(self, result):
+        return super().report(replace(result, results=[replace(each, rule="") for each in result.results]))
+
+
+class Unescaped(MemoryValidator):
+    def report(self, result):
+        return unescape(super().report(result))
+
+
+class TakesAnySuite(MemoryValidator):
+    def accepts_suite(self, suite):
+        return True
+
+
+class TakesNoSuite(MemoryValidator):
+    def accepts_suite(self, suite):
+        return False
+
+
+class WavesThrough(MemoryValidator):
+    def validate_suite(self, data, suite):
+        results = super().validate_suite(data, suite).results
+        return ValidationResult(results=tuple(replace(each, passed=True) for each in results))
+
+
+class NoPlainSuiteSample(MemoryValidator):
+    def validate_suite(self, data, suite):
+        results = super().validate_suite(data, suite).results
+        return ValidationResult(results=tuple(replace(each, sample=(1j,)) for each in results))
+
+
+class SuiteSpoilsTheTable(MemoryValidator):
+    def validate_suite(self, data, suite):
+        result = super().validate_suite(data, suite)
+        data.clear()
+        return result
 
 
 class Unexplained(MemoryFeatureStore):
@@ -127,6 +266,12 @@ SABOTEURS = {
         "test_data_that_breaks_a_rule_fails": TooLax,
         "test_a_failure_names_rule_and_column": Nameless,
         "test_a_failure_counts_the_rows": Countless,
+        "test_a_failure_tells_people": (Silent, Sampleless),
+        "test_bounds_are_included": (WithoutBounds, WithoutOpenSides),
+        "test_missing_values_are_left_out": (MissingIsZero, MissingHasAShare),
+        "test_quantiles_are_interpolated": TakesTheLowerValue,
+        "test_unnamed_values_count_together": PassesOverUnnamed,
+        "test_a_rule_that_does_not_fit_fails": TextsRaise,
         "test_results_stand_in_order": Sorting,
         "test_the_table_stays_as_it_is": SpoilsTheTable,
         "test_a_missing_column_fails_its_checks": (MissingIsFine, MissingRaises),
@@ -134,7 +279,13 @@ SABOTEURS = {
         "test_what_is_no_table_is_refused": TakesAnything,
         "test_results_are_plain": NoPlainSample,
         "test_a_profile_counts": Miscounting,
-        "test_a_report_stands_alone": FromElsewhere,
+        "test_a_profile_knows_the_numbers": (WithoutFacts, OfThePopulation),
+        "test_a_report_stands_alone": (FromElsewhere, StyledFromElsewhere, NoPage),
+        "test_a_report_shows_the_checks": WithoutRules,
+        "test_a_report_escapes_markup": Unescaped,
+        "test_suites_of_the_tool_are_known": (TakesAnySuite, TakesNoSuite),
+        "test_suites_of_the_tool_judge": (WavesThrough, NoPlainSuiteSample),
+        "test_suites_of_the_tool_leave_the_table": SuiteSpoilsTheTable,
     },
     Features: {
         "test_features_are_listed": Unexplained,

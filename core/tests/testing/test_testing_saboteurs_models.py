@@ -284,8 +284,9 @@ def test_what_the_author_leaves_out_is_not_verified(trial):
         replicas = ModelDeployerSuite.replicas
 
     assert trial.skipped(WithoutExtras, MemoryModelDeployer) == {
-        "test_a_bad_model_fails_with_a_reason": "the suite gives no `broken` model, so a bad one was not tried",
-        "test_replicas_are_as_set": "the suite has no `replicas`: how many serve cannot be seen",
+        "test_a_bad_model_fails_with_a_reason": "no bad model was tried: write `broken(self, kit)` in WithoutExtras",
+        "test_replicas_are_as_set": "how many serve cannot be seen: write `replicas(self, kit, component, name)` in"
+        " WithoutExtras",
     }
 
 

@@ -288,11 +288,13 @@ SABOTEURS = {
     },
     LimitedJobs: {"test_memory_is_limited_as_asked": Unlimited},
 }
+DYING = {"test_a_step_that_kills_its_process_fails", "test_a_process_that_dies_beside_another_step_ends_no_run_early"}
+NEEDS_PROCESSES = {*DYING, "test_ctrl_c_ends_a_run"}
 NEEDS_A_STACK = {
-    OrchestratorSuite: {"test_a_pipeline_completes", "test_steps_after_a_failing_step_are_skipped"},
+    OrchestratorSuite: {"test_a_pipeline_completes", "test_steps_after_a_failing_step_are_skipped", *NEEDS_PROCESSES},
     StepOperatorSuite: {"test_a_step_gives_the_same_there", "test_a_failing_step_fails_there"},
 }
-HANDED_IN = "a class was handed in; a stack needs the installed plugin"
+HANDED_IN = "a class was handed in, and a stack needs the plugin: install it"
 limiting = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
 
 
@@ -302,8 +304,8 @@ def test_a_defect_fails_its_check_alone(trial, suite, check, saboteur):
 
 def test_correct_orchestrators_pass(trial):
     stack = dict.fromkeys(NEEDS_A_STACK[OrchestratorSuite], HANDED_IN)
-    small = dict.fromkeys(SABOTEURS[DetachedRuns], "does not declare `detached`")
-    small["test_items_are_executed_before_their_step"] = "does not declare `map`"
+    small = dict.fromkeys(SABOTEURS[DetachedRuns], "it lacks `detached`: it is small")
+    small["test_items_are_executed_before_their_step"] = "it lacks `map`: it is small"
     assert trial.skipped(Runs, SequentialOrchestrator) == stack | small
     assert trial.skipped(DetachedRuns, DetachedOrchestrator) == stack
 
@@ -311,7 +313,7 @@ def test_correct_orchestrators_pass(trial):
 @limiting
 def test_correct_step_operators_pass(trial):
     stack = dict.fromkeys(NEEDS_A_STACK[StepOperatorSuite], HANDED_IN)
-    unlimited = {"test_memory_is_limited_as_asked": "does not declare `resources`"}
+    unlimited = {"test_memory_is_limited_as_asked": "it lacks `resources`: it runs here"}
     assert trial.skipped(Jobs, SubprocessStepOperator) == stack | unlimited
     assert trial.skipped(LimitedJobs, Limited) == stack
 
@@ -348,7 +350,7 @@ class Kit(StepOperator):
     ("suite", "source", "failed"),
     [
         (Runs, CORRECT[Runs], []),
-        (Runs, FORGETS, sorted(NEEDS_A_STACK[OrchestratorSuite])),
+        (Runs, FORGETS, sorted(NEEDS_A_STACK[OrchestratorSuite] - NEEDS_PROCESSES)),
         (Jobs, CORRECT[Jobs], []),
         (Jobs, DOES_NOTHING, sorted(NEEDS_A_STACK[StepOperatorSuite])),
     ],
@@ -358,9 +360,53 @@ def test_installed_ones_run_pipelines(trial, installed, suite, source, failed):
         seconds = 60
 
     installed(suite.kind, source)
-    only = sorted(NEEDS_A_STACK[suite.__base__])
+    only = sorted(NEEDS_A_STACK[suite.__base__] - NEEDS_PROCESSES)
     outcomes = trial.outcomes(Patient, None, only=only)
     assert [name for name in only if outcomes[name].failed] == failed, outcomes
+    assert not any(outcome.skipped for outcome in outcomes.values())
+
+
+POOL = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from zen.interfaces import Orchestrator
+
+class Kit(Orchestrator):
+    def run(self, plan, launcher):
+        waiting = list(plan.graph())
+        while waiting:
+            ready = [name for name in waiting if not set(plan.graph()[name]) & set(waiting)]
+            with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+                for name, done in [(name, pool.submit(launcher.execute, name)) for name in ready]:
+                    try:
+                        done.result()
+                    except BrokenProcessPool:
+                        if launcher.died(name).state in ("pending", "lost"):
+                            continue
+                    waiting.remove(name)
+"""
+GIVES_UP = POOL.replace('if launcher.died(name).state in ("pending", "lost"):', "raise").replace(
+    "                            continue\n", ""
+)
+LEAVES_A_PROCESS = POOL.replace(
+    "        waiting =",
+    "        import subprocess\n        subprocess.Popen(['sleep', '600'], stdout=-3, stderr=-3)\n        waiting =",
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "failed"),
+    [(POOL, set()), (GIVES_UP, DYING), (LEAVES_A_PROCESS, {"test_ctrl_c_ends_a_run"})],
+    ids=["correct", "gives-up", "leaves-a-process"],
+)
+def test_orchestrators_on_processes_outlive_them(trial, installed, source, failed):
+    class Patient(Runs):
+        seconds = 60
+
+    installed("orchestrator", source)
+    outcomes = trial.outcomes(Patient, None, only=sorted(NEEDS_PROCESSES))
+    assert {name for name, outcome in outcomes.items() if outcome.failed} == failed, outcomes
     assert not any(outcome.skipped for outcome in outcomes.values())
 
 

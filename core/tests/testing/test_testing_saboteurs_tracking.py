@@ -2,9 +2,12 @@
 
 import contextlib
 import itertools
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
+from zen.interfaces import StepTracking
 from zen.testing import ExperimentTrackerSuite, MemoryTracker
 from zen.testing.fakes.experiment_tracker import MemoryStep
 
@@ -22,7 +25,8 @@ def form(step):
     for name, value, index, _ in step["metrics"]:
         metrics.setdefault(name, []).append((value, index))
     params = {name: str(value) for name, value in step["params"].items()}
-    return {"state": step["state"], "params": params, "metrics": metrics}
+    parts = {name: step.get(name, {}) for name in ("files", "figures", "tables", "models")}
+    return {"state": step["state"], "params": params, "metrics": metrics, **parts}
 
 
 class TupleInReference(MemoryTracker):
@@ -109,6 +113,49 @@ class OneProcessOnly(MemoryTracker):
         return super().step(reference, run, step_run)
 
 
+class FilesByReference(MemoryTracker):
+    class step_class(MemoryStep):
+        def log_file(self, name, path):
+            self.log.setdefault("later", []).append((name, path))
+
+    def finish_run(self, reference, run):
+        for file in self._folder(reference["run_id"]).glob("step-*.json"):
+            log = json.loads(file.read_text())
+            step = MemoryStep(log)
+            for name, path in log.pop("later", ()):
+                if Path(path).exists():
+                    step.log_file(name, Path(path))
+            self._write(file, log)
+        super().finish_run(reference, run)
+
+
+class FoldersFlat(MemoryTracker):
+    class step_class(MemoryStep):
+        def log_file(self, name, path):
+            for file in path.rglob("*") if path.is_dir() else [path]:
+                if file.is_file():
+                    super().log_file(file.name, file)
+
+
+class NoVectorGraphics(MemoryTracker):
+    class step_class(MemoryStep):
+        def log_figure(self, name, path):
+            if path.suffix == ".png":
+                super().log_figure(name, path)
+
+
+class CellsAsText(MemoryTracker):
+    class step_class(MemoryStep):
+        def log_table(self, name, columns, rows):
+            super().log_table(name, columns, [list(map(str, row)) for row in rows])
+
+
+class FirstFileOfModels(MemoryTracker):
+    class step_class(MemoryStep):
+        def log_model(self, name, model, files):
+            super().log_model(name, model, dict(itertools.islice(files.items(), 1)))
+
+
 SABOTEURS = {
     Tracking: {
         "test_the_reference_is_json": TupleInReference,
@@ -121,6 +168,10 @@ SABOTEURS = {
         "test_steps_at_once_stay_apart": OneStepAtATime,
         "test_a_run_is_picked_up_again": AlwaysAnew,
         "test_a_step_in_another_process_joins_the_run": OneProcessOnly,
+        "test_files_are_read_back": (FilesByReference, FoldersFlat),
+        "test_figures_are_read_back": NoVectorGraphics,
+        "test_a_table_is_read_back": CellsAsText,
+        "test_a_model_is_read_back": FirstFileOfModels,
     }
 }
 
@@ -138,8 +189,53 @@ def test_what_cannot_be_read_is_not_verified(trial):
         flavor = "memory"
 
     reasons = trial.skipped(Unread, MemoryTracker)
-    assert set(reasons.values()) == {"the suite has no `read`: what the tool holds cannot be seen"}
-    assert len(reasons) == 6
+    give = "write `read(self, kit, component, reference)` in Unread"
+    assert set(reasons.values()) == {f"what the tool holds cannot be seen: {give}"}
+    assert len(reasons) == 10
+
+
+def test_parts_that_are_not_told_are_not_verified(trial):
+    class Terse(Tracking):
+        def read(self, kit, component, reference):
+            found = super().read(kit, component, reference)
+            steps = {n: {key: s[key] for key in ("state", "params", "metrics")} for n, s in found["steps"].items()}
+            return {**found, "steps": steps}
+
+    reasons = trial.skipped(Terse, MemoryTracker)
+    assert reasons["test_a_table_is_read_back"] == (
+        "what the tool holds of tables cannot be seen: tell of `tables` in `read` of Terse"
+    )
+    assert len(reasons) == 4
+
+
+class Plain(MemoryTracker):
+    """Implements what an interface of before asked for."""
+
+    class step_class(StepTracking):
+        def __init__(self, log):
+            self.inner = MemoryStep(log)
+
+        def log_params(self, params):
+            self.inner.log_params(params)
+
+        def log_metrics(self, metrics, *, step, at):
+            self.inner.log_metrics(metrics, step=step, at=at)
+
+
+def test_what_a_tracker_leaves_to_the_interface_does_not_apply(trial):
+    reasons = trial.skipped(Tracking, Plain)
+    assert reasons["test_files_are_read_back"] == "it has no log_file: the tool has no place for it"
+    assert len(reasons) == 4
+
+
+class FilesOnly(Plain):
+    class step_class(Plain.step_class):
+        def log_file(self, name, path):
+            self.inner.log_file(name, path)
+
+
+def test_figures_and_models_may_be_files(trial):
+    assert list(trial.skipped(Tracking, FilesOnly)) == ["test_a_table_is_read_back"]
 
 
 def test_every_check_has_a_saboteur(trial):

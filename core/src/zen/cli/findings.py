@@ -40,7 +40,10 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> int:
         for finding in findings:
             more = finding.detail.partition("\n")[2]
             if more or finding.hint:
-                rest = "\n".join(filter(None, (more, finding.hint)))
-                say(f"{finding.name}:\n{printable(rest)}")
-        say(f"{len(broken)} broken" if broken else "all right")
+                rest = [*more.splitlines(), *([f"hint: {finding.hint}"] if finding.hint else [])]
+                say("\n".join([f"{finding.name}:", *(f"  {printable(line)}" for line in rest)]))
+        warnings = sum(finding.state == "warning" for finding in findings)
+        said = [f"{len(broken)} broken"] if broken else []
+        said += [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
+        say(", ".join(said) or "all right")
     return 1 if broken else 0

@@ -59,14 +59,35 @@ def _row(report: Any) -> tuple[str, ...]:
     )
 
 
-@group.command("describe", example=["zen plugin describe mlflow", "zen plugin describe zen-plugin-mlflow --json"])
-@click.argument("name")
+@group.command(
+    "describe",
+    example=[
+        "zen plugin describe mlflow",
+        "zen plugin describe zen-plugin-mlflow --json",
+        "zen plugin describe --interface alerter",
+    ],
+)
+@click.argument("name", required=False)
+@click.option("--interface", "kind", metavar="KIND", help="Describe what the author of a plugin of this kind writes.")
 @json_option
-def describe(name: str, as_json: bool) -> None:
+def describe(name: str | None, kind: str | None, as_json: bool) -> None:
     """Describe all that a plugin offers: flavors with capabilities and settings, types, commands, hooks.
 
-    NAME is the plugin, or one of its flavors or commands. Its tools are imported for that.
+    NAME is the plugin, or one of its flavors or commands. Its tools are imported for that. With --interface, no plugin
+    is described but a kind of component, or materializer: the methods to write, the capabilities, the records that go
+    over the boundary, and the rules for settings.
     """
+    from zen.errors import UsageError
+
+    if (name is None) == (kind is None):
+        raise UsageError("name a plugin, or a kind with --interface", hint="zen plugin list; zen plugin new --help")
+    if kind is not None:
+        _describe_interface(kind, as_json=as_json)
+    elif name is not None:
+        _describe_plugin(name, as_json=as_json)
+
+
+def _describe_plugin(name: str, *, as_json: bool) -> None:
     from zen.cli.authors import description
     from zen.cli.authors.installed import distribution_of
     from zen.cli.session import open_registry
@@ -77,6 +98,18 @@ def describe(name: str, as_json: bool) -> None:
         emit_json(found)
     else:
         description.show(found)
+
+
+def _describe_interface(kind: str, *, as_json: bool) -> None:
+    from zen.cli.authors.contract import contract, show
+    from zen.cli.authors.writing import known_kinds
+
+    [chosen] = known_kinds([kind])
+    found = contract(chosen)
+    if as_json:
+        emit_json(found)
+    else:
+        show(found)
 
 
 @group.command("doctor", example=["zen plugin doctor", "zen plugin doctor mlflow --json"])
@@ -155,20 +188,22 @@ def new(name: str, kinds: tuple[str, ...], folder: Path | None) -> None:
     say("then: pip install -e . && pip install pytest, and pytest shows what is to do; or uv sync && uv run pytest")
 
 
-@group.command("check", example=["zen plugin check .", "zen plugin check zen-plugin-acme --json"])
+@group.command("check", example=["zen plugin check", "zen plugin check plugins/acme --json"])
 @click.argument("name", metavar="[NAME|FOLDER]", required=False)
 @click.option("--timeout", metavar="SECONDS", default=10.0, show_default=True, help="How long one entry may take.")
 @json_option
 def check(name: str | None, timeout: float, as_json: bool) -> int:
     """Check a plugin as its author should before a release.
 
-    Entry points against pyproject.toml, light import, help texts of settings, bounds, and whether the conformance kit
-    is used. By default the project in this folder; where there is none, all installed plugins are tried as by `zen
-    plugin doctor`. Exits with 1 when something is broken.
+    Entry points against pyproject.toml, light import, help texts of settings, bounds, stack.example.yaml, how the
+    conformance kit ended, and what is left to do. By default the project around this folder; where it is no plugin's,
+    all installed plugins are tried as by `zen plugin doctor`. Exits with 1 when something is broken; warnings are
+    listed.
     """
-    from zen.cli.authors.checking import check_plugin, project_in
+    from zen.cli.authors.checking import check_plugin, project_around
     from zen.cli.findings import report
 
-    if name is None and project_in(Path()) is None:
+    subject = name if name is not None else project_around(Path())
+    if subject is None:
         return int(click.get_current_context().invoke(doctor, names=(), timeout=timeout, as_json=as_json))
-    return report(check_plugin(name or ".", seconds=timeout), as_json=as_json)
+    return report(check_plugin(str(subject), seconds=timeout), as_json=as_json)

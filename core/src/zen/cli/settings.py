@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing
 from typing import Any
 
+from zen.cli.docstrings import attribute_texts
+
 __all__ = ["settings_of"]
 
 
@@ -18,12 +20,13 @@ def settings_of(config: type | None) -> list[dict[str, str]]:
 
 
 def _pydantic_settings(config: Any) -> list[dict[str, str]]:
+    texts = attribute_texts(config)
     return [
         _setting(
             field.alias or name,
             field.annotation,
             "required" if field.is_required() else field.get_default(),
-            field.description or "",
+            field.description or texts.get(name, ""),
         )
         for name, field in config.model_fields.items()
     ]
@@ -32,16 +35,18 @@ def _pydantic_settings(config: Any) -> list[dict[str, str]]:
 def _dataclass_settings(config: Any) -> list[dict[str, str]]:
     import dataclasses
 
-    hints = typing.get_type_hints(config)
+    hints, texts = typing.get_type_hints(config), attribute_texts(config)
 
     def default(field: dataclasses.Field[Any]) -> Any:
         if field.default is not dataclasses.MISSING:
             return field.default
         return field.default_factory() if field.default_factory is not dataclasses.MISSING else "required"
 
+    def summary(field: dataclasses.Field[Any]) -> str:
+        return str(field.metadata.get("help") or texts.get(field.name, ""))
+
     return [
-        _setting(field.name, hints[field.name], default(field), str(field.metadata.get("help", "")))
-        for field in dataclasses.fields(config)
+        _setting(field.name, hints[field.name], default(field), summary(field)) for field in dataclasses.fields(config)
     ]
 
 

@@ -24,6 +24,10 @@ class Alerter(Component):
     def send(self, alert: Alert) -> str:
         """Send an alert and return the service's id of it, or an empty string.
 
+        Called where something is told: in the process and the thread of a step, or, when a run ends, by the process
+        that launched it; several threads may send at once, and none before `open` or after `close`. Nothing ends a
+        call that hangs, and what told waits for it: give the tool a timeout of a few seconds.
+
         Raises:
             ComponentUnavailable: When the service cannot be reached, after the retries that it asks for.
             PermissionDenied: When it refuses the credentials.

@@ -25,7 +25,8 @@ class ArtifactStore(Component):
     """Keeps bytes under keys such as `objects/sha256/ab/cdef…`.
 
     Keys are relative POSIX paths of `[A-Za-z0-9._/-]`, made by zen, never by users; any other (`../x`, `/x`) is refused
-    with a `ZenError` or a `ValueError`. Safe for use from several threads and processes at once.
+    with a `ZenError` or a `ValueError`. Safe for use from several threads and processes at once. A relative path in its
+    configuration starts at `host.root`; what the configuration does not name lies in `host.state`.
 
     Attributes:
         reach: From where the bytes can be read: this `process`, this `host`, or the `network`.
@@ -52,6 +53,9 @@ class ArtifactStore(Component):
     def read(self, key: str) -> BinaryIO:
         """Return the bytes as a stream that the caller closes.
 
+        It is read once, from the start to the end, and need not seek. It gives one whole object, also when another is
+        put under the key meanwhile. Several may be open at once; none is used after `close`.
+
         Raises:
             ArtifactNotFound: When nothing is stored under the key.
         """
@@ -66,7 +70,10 @@ class ArtifactStore(Component):
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield the objects whose key starts with `prefix`, in any order."""
+        """Yield the objects whose key starts with `prefix`, in any order.
+
+        A prefix is the beginning of a key, not a folder: `objects/a` finds `objects/abc` and `objects/a/b`.
+        """
 
     def local_path(self, key: str) -> Path:
         """Capability `local_files`: return the object's own file, which nobody may write to.

@@ -55,6 +55,8 @@ class Host(Protocol):
         root: The project root.
         state: A folder for local state (`.zen`); it exists.
         secrets: Answers secret references.
+        records: Reads what is recorded of runs, steps and artifacts.
+        artifacts: Reads the values and the files of artifacts.
         log: Where the component says what people should know.
     """
 

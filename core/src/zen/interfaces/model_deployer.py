@@ -27,8 +27,8 @@ class ModelDeployer(Component):
         """Serve a version under a name and return when it is `ready` or `failed`.
 
         Args:
-            name: Of the deployment. If it serves already, the version is swapped in; should that fail, the old one
-                goes on.
+            name: Of the deployment. If it serves already, the version is swapped in. Should that fail, the old one goes
+                on: what is returned is `failed` and has the reason, while `get` goes on to return what serves.
             version: What to serve. `version.metadata` may hold `signature`: `{"columns": [{"name": …, "type": …}]}` of
                 the table that the model was trained with, or `{"features": n}` for one without names.
             files: The model's own files, local and read-only, for as long as the call takes. Together in one folder

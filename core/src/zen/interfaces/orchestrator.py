@@ -27,7 +27,12 @@ class Command:
 
 
 class Launcher(Protocol):
-    """What an orchestrator is lent for one run. It pickles; a copy in another process does the same work."""
+    """What an orchestrator is lent for one run. It pickles; a copy in another process does the same work.
+
+    Each process that takes part opens the stack's components for itself. A forked one finds the modules and functions
+    of its parent, so it also runs steps that nobody can import (in a function, in a notebook); one that was spawned, or
+    started with `command`, imports the steps by name.
+    """
 
     @property
     def run_id(self) -> str:
@@ -38,7 +43,8 @@ class Launcher(Protocol):
 
         Conditions, caching, skipping, retries and commits happen in here. It never raises for a failure of the user's
         code. Calling it again, from anywhere, is harmless: a step that has a final state is not run again; one whose
-        process died is, as another attempt, as often as its `retries` allow.
+        process died is, as another attempt, as often as its `retries` allow. On the main thread of a process the step
+        runs right there, on other threads in a worker process of zen's own.
         """
 
     def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
@@ -78,7 +84,10 @@ class Orchestrator(Component):
         """
 
     def submit(self, plan: Plan, launcher: Launcher) -> dict[str, Any]:
-        """Capability `detached`: start the run elsewhere and return a JSON reference to it."""
+        """Capability `detached`: start the run elsewhere and return a JSON reference to it.
+
+        The launcher is good for as long as the run goes on, in whatever process: hand it on pickled, or its commands.
+        """
         raise _undeclared(self, "detached")
 
     def status(self, reference: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from zen.records import Alert
-from zen.testing.checks import DoesNotApply, NotVerified, require
+from zen.testing.checks import NotVerified, require
 from zen.testing.kit import Kit
 from zen.testing.suite import ComponentSuite
 
@@ -55,7 +55,7 @@ class AlerterSuite(ComponentSuite):
             self._send(kit, Alert(title="text", text=text), f"a text of {len(text)} characters")
         arrived = self.received(kit, kit.component)
         if arrived is None:
-            raise NotVerified("the suite has no `received`: what arrives cannot be seen")
+            raise NotVerified("what arrives cannot be seen", give=self._wanted("received(self, kit, component)"))
         for text in texts:
             require(
                 any(text in each for each in arrived),
@@ -66,10 +66,10 @@ class AlerterSuite(ComponentSuite):
 
     def test_a_question_is_answered(self, kit: Kit) -> None:
         """Capability `ask`: the answer that people give is returned."""
-        self._asks(kit)
+        self._declares(kit, "ask")
         for yes in (True, False):
             if not self.answer(kit, kit.component, yes):
-                raise NotVerified("the suite has no `answer`: nobody answers here")
+                raise NotVerified("nobody answers here", give=self._wanted("answer(self, kit, component, yes)"))
             given = kit.component.ask(Alert(title="deploy it?"), timeout=_ANSWER_SECONDS)
             require(
                 given is yes, tried=f"ask(alert), answered with {yes}", came=given, do="return the answer as a bool"
@@ -77,7 +77,7 @@ class AlerterSuite(ComponentSuite):
 
     def test_a_question_without_an_answer_ends(self, kit: Kit) -> None:
         """Capability `ask`: without an answer in time the answer is None."""
-        self._asks(kit)
+        self._declares(kit, "ask")
         start = time.monotonic()
         given = kit.component.ask(Alert(title="anybody?"), timeout=0.2)
         late = time.monotonic() - start > _ANSWER_SECONDS
@@ -87,10 +87,6 @@ class AlerterSuite(ComponentSuite):
             came=f"{given!r} after {time.monotonic() - start:.1f} s",
             do="return None when the time is over",
         )
-
-    def _asks(self, kit: Kit) -> None:
-        if "ask" not in kit.component_class.capabilities:
-            raise DoesNotApply("does not declare `ask`")
 
     def _send(self, kit: Kit, alert: Alert, what: str) -> None:
         try:

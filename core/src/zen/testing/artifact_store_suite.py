@@ -41,7 +41,7 @@ class ArtifactStoreSuite(ComponentSuite):
 
     def read_only(self, kit: Kit) -> Mapping[str, Any]:
         """Return settings with which the same store may be read and not written."""
-        raise NotVerified("the suite gives no `read_only` settings, so a store that may not be written was not tried")
+        raise NotVerified("no store that may not be written was tried", give=self._wanted("read_only(self, kit)"))
 
     def use(self, component: Any) -> None:
         """Look for something."""
@@ -265,8 +265,7 @@ class ArtifactStoreSuite(ComponentSuite):
 
     def test_local_files_are_the_objects(self, kit: Kit) -> None:
         """Capability `local_files`: `local_path` is the object's own file, and staging is on its file system."""
-        if "local_files" not in kit.component_class.capabilities:
-            raise DoesNotApply(f"it lacks local_files: {self.lacks.get('local_files', '')}")
+        self._declares(kit, "local_files")
         key = _key("a")
         _put(kit, key, b"zen")
         path = kit.component.local_path(key)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from unittest import SkipTest
+
+_Check = TypeVar("_Check", bound=Callable[..., object])
 
 
 class NotVerified(SkipTest):
-    """A check could not be made here: a service, a credential or an installed plugin is missing. No success."""
+    """A check could not be made here: a service, a credential or something to look with is missing. No success.
+
+    Args:
+        reason: What is missing.
+        give: What to give so that the check runs, as an instruction.
+    """
+
+    def __init__(self, reason: str = "", *, give: str = "") -> None:
+        super().__init__(f"{reason}: {give}" if give else reason)
 
 
 class DoesNotApply(NotVerified):
@@ -32,12 +43,35 @@ class Checks:
         """Return what a check promises: its docstring on one line."""
         return " ".join((getattr(cls, name).__doc__ or name.removeprefix("test_").replace("_", " ")).split())
 
+    def _wanted(self, method: str) -> str:
+        """Return what to give where only the author's own method can see something."""
+        return f"write `{method}` in {type(self).__name__}"
+
     def about(self) -> dict[str, Any]:
         """Return, as plain data, what is checked: shown in the report."""
         return {"kind": self.kind, "flavor": self.flavor}
 
 
-def require(condition: object, *, tried: str, came: object, do: str) -> None:
+def since(minor: str) -> Callable[[_Check], _Check]:
+    """Mark a check with the minor version of zen-hub in which it appeared, such as `0.2`.
+
+    With that version, a failure is a warning, so that a plugin that was green stays green while its author mends it;
+    with a later one, or when the session is strict, it is a failure.
+
+    Raises:
+        ValueError: When it is not two numbers.
+    """
+    if not re.fullmatch(r"\d+\.\d+", minor):
+        raise ValueError(f"a minor version is two numbers, such as '0.2', not {minor!r}")
+
+    def mark(check: _Check) -> _Check:
+        check.zen_since = minor  # type: ignore[attr-defined]  # a function takes attributes
+        return check
+
+    return mark
+
+
+def require(condition: object, *, tried: str, came: object, do: str, cause: BaseException | None = None) -> None:
     """Fail the check unless the condition holds.
 
     Args:
@@ -45,9 +79,11 @@ def require(condition: object, *, tried: str, came: object, do: str) -> None:
         tried: What the check did, as an author would write it.
         came: What the component answered.
         do: What its author has to do, as an instruction.
+        cause: An error that the component raised, on another thread perhaps.
     """
     if not condition:
-        raise AssertionError(f"tried: {tried}\n came: {came if isinstance(came, str) else _shown(came)}\n   do: {do}")
+        told = came if isinstance(came, str) else _shown(came)
+        raise AssertionError(f"tried: {tried}\n came: {told}\n   do: {do}") from cause
 
 
 def refusal(

@@ -106,7 +106,7 @@ def folders(packages: Iterable[str]) -> list[Path]:
     for name in sorted(packages):
         spec = importlib.util.find_spec(name)
         if spec is None:
-            raise NotVerified(f"the module {name} cannot be found")
+            raise NotVerified(f"the module {name} cannot be found", give="install what contains it")
         found += [Path(place) for place in list(spec.submodule_search_locations or ()) or [spec.origin or ""]]
     return found
 

@@ -46,5 +46,6 @@ def _wait(process: Any, beat: Path, seconds: float = 30.0) -> None:
     pause = threading.Event()
     while not beat.exists() and process.poll() is None:
         if time.monotonic() > deadline:
-            raise NotVerified(f"the process that writes did not get to it in {seconds:g} s")
+            reason = f"the process that writes did not get to it in {seconds:g} s"
+            raise NotVerified(reason, give="run it on a machine that is less busy")
         pause.wait(0.005)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from zen.secrets import REFERENCE, Secret
-from zen.testing.checks import Checks, NotVerified
+from zen.testing.checks import Checks, NotVerified, require
 from zen.testing.hosts import FakeHost
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Kit:
     Args:
         component: The class to check, in place of what the flavor names.
         config: The class of its configuration, or a configuration.
+        services: Looks up what `service` returns; its None means that there is no such service.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Kit:
         component: type[Component] | None = None,
         config: Any = None,
         live: bool = False,
+        services: Callable[[str], Mapping[str, Any] | None] | None = None,
     ) -> None:
         self.suite = suite
         self.tmp_path = tmp_path
         self.host = FakeHost(tmp_path)
         self.live = live
+        self._services = services
         self._registry = registry
         self._component_class = component
         self._given = config
@@ -68,7 +71,7 @@ class Kit:
     def loaded(self) -> LoadedFlavor:
         """The flavor, as its light module describes it."""
         if not self.is_installed:
-            raise NotVerified("a class was handed in; this is about the installed plugin")
+            raise NotVerified("a class was handed in, and this is about the installed plugin", give="install it")
         if not self.suite.flavor:
             raise AssertionError(f'{type(self.suite).__qualname__} names no flavor: write `flavor = "…"` in it')
         return self.registry.flavor(self.suite.kind, self.suite.flavor)
@@ -156,7 +159,27 @@ class Kit:
             NotVerified: Without that option.
         """
         if not self.live:
-            raise NotVerified(f"needs {what}: run with --zen-live")
+            raise NotVerified(f"needs {what}", give="run with --zen-live")
+
+    def service(self, name: str) -> Mapping[str, Any]:
+        """Return where a service is that checks need, and what it is to be asked with; the first who asks starts it.
+
+        A service is a fixture of pytest, `zen_service_NAME`, that returns a mapping. `postgres` and `s3` come with the
+        kit (`zen.testing.services`); an author writes others, or replaces these, in `conftest.py`.
+
+        Raises:
+            NotVerified: When it cannot run here; the check is not verified, with the reason.
+            AssertionError: When there is no such fixture.
+        """
+        found = self._services(name) if self._services else None
+        require(
+            isinstance(found, Mapping),
+            tried=f"kit.service({name!r})",
+            came="there is no such service" if found is None else found,
+            do=f"write a fixture `zen_service_{name}` in conftest.py that returns a mapping; the kit has postgres, s3",
+        )
+        assert found is not None
+        return found
 
 
 def _recorded(value: Any) -> Any:

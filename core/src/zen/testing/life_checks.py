@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zen.errors import ComponentUnavailable, ZenError
-from zen.testing.checks import Checks, DoesNotApply, refusal, require
+from zen.testing.checks import Checks, DoesNotApply, NotVerified, refusal, require
 
 if TYPE_CHECKING:
     from zen.interfaces import Component
     from zen.testing.kit import Kit
 
 CHECK_SECONDS = 10.0
+_UNREACHABLE = "unreachable"
 
 
 class LifeChecks(Checks):
@@ -51,7 +52,7 @@ class LifeChecks(Checks):
                 came="it is declared, and it is lacked",
                 do=f"take it out of `capabilities` of {cls.__qualname__}, or out of `lacks`",
             )
-        strange = sorted({*declared, *self.lacks} - set(known))
+        strange = sorted({*declared, *(set(self.lacks) - {_UNREACHABLE})} - set(known))
         require(
             not strange,
             tried=f"the capabilities of {cls.__qualname__}: {sorted(declared)}",
@@ -91,6 +92,7 @@ class LifeChecks(Checks):
             tried="open(host), then check()",
             came=f"{type(error).__name__}: {error}",
             do="if the service is there, let check() return; if it is not, give the suite a `config` that reaches one",
+            cause=error,
         )
         _require_in_time("check()", seconds)
 
@@ -105,6 +107,7 @@ class LifeChecks(Checks):
                 tried=f"open(host) and check() with {dict(self._unreachable())}",
                 came="no error" if error is None else f"{type(error).__name__}: {error}",
                 do="raise zen.errors.ComponentUnavailable with what was tried and what to do",
+                cause=error,
             )
         finally:
             with contextlib.suppress(Exception):  # closing is a check of its own
@@ -112,8 +115,6 @@ class LifeChecks(Checks):
 
     def test_errors_of_the_tool_are_wrapped(self, kit: Kit) -> None:
         """What the tool raises arrives as an error of zen that has the original as its cause."""
-        if type(self).provoke is LifeChecks.provoke and self.unreachable is None:
-            raise DoesNotApply("the suite knows no way to let the tool fail: give it `unreachable` or `provoke`")
         do = "catch the tool's errors where it is called: `raise ComponentError(…) from error`"
         if type(self).provoke is LifeChecks.provoke:
             tried = f"open(host) and check() with {dict(self._unreachable())}"
@@ -141,6 +142,7 @@ class LifeChecks(Checks):
                 tried=told,
                 came=f"{type(error).__name__}: {error}",
                 do="let close() look whether there is something to close, and forget it",
+                cause=error,
             )
 
     def test_two_threads_can_use_it(self, kit: Kit) -> None:
@@ -159,6 +161,7 @@ class LifeChecks(Checks):
             tried="use of the component by two threads at once",
             came="; ".join(f"{type(error).__name__}: {error}" for error in errors),
             do="make a connection for each thread, or guard the one with a lock",
+            cause=errors[0] if errors else None,
         )
 
     def test_live_component_does_not_travel(self, kit: Kit) -> None:
@@ -177,9 +180,24 @@ class LifeChecks(Checks):
         )
 
     def _unreachable(self) -> Mapping[str, Any]:
-        if self.unreachable is None:
-            raise DoesNotApply("it is local: the suite gives no `unreachable` configuration")
-        return self.unreachable
+        if self.unreachable is not None:
+            return self.unreachable
+        reason = self.lacks.get(_UNREACHABLE, "").strip()
+        if reason:
+            raise DoesNotApply(f"it lacks `{_UNREACHABLE}`: {reason}")
+        raise NotVerified(
+            "the suite gives no settings that lead nowhere",
+            give=f"write `unreachable = {{…}}` in {type(self).__name__}, such as a port that nobody listens on; or"
+            ' `lacks = {"unreachable": "why"}` if it needs no service',
+        )
+
+    def _declares(self, kit: Kit, capability: str) -> None:
+        """Leave the check, as one that does not apply, unless the component declares a capability."""
+        if capability not in kit.component_class.capabilities:
+            reason = self.lacks.get(capability, "").strip()
+            raise DoesNotApply(
+                f"it lacks `{capability}`: {reason}" if reason else f"it does not declare `{capability}`"
+            )
 
 
 def in_threads(*actions: Callable[[], object], timeout: float = 60.0) -> list[BaseException]:

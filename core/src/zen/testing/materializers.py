@@ -232,7 +232,8 @@ class MaterializerSuite(DistributionChecks):
         reference = _name(self.materializer, ":")
         found = [entry for entry in kit.registry.catalog.group(TYPES) if entry.value == reference]
         if not found:
-            raise NotVerified(f"no entry point leads to {reference}")
+            give = '[project.entry-points."zen.types.v1"] "module.Type" = "' + reference + '", then reinstall'
+            raise NotVerified(f"no entry point leads to {reference}", give=give)
         return found
 
 

@@ -37,7 +37,7 @@ class MetadataStoreSuite(ComponentSuite):
 
     def backups(self, component: Any) -> Sequence[object]:
         """Return the copies that the store has made of itself; needed for the capability `backup`."""
-        raise NotVerified("the suite gives no `backups`, so that the store copies itself was not seen")
+        raise NotVerified("that the store copies itself was not seen", give=self._wanted("backups(self, component)"))
 
     def use(self, component: Any) -> None:
         """Ask for something."""
@@ -296,8 +296,7 @@ class MetadataStoreSuite(ComponentSuite):
 
     def test_backup_is_made_before_a_migration(self, kit: Kit) -> None:
         """Capability `backup`: the store copies itself before a migration changes it."""
-        if "backup" not in kit.component_class.capabilities:
-            raise DoesNotApply(f"it lacks backup: {self.lacks.get('backup', '')}")
+        self._declares(kit, "backup")
         store = _migrated(kit)
         store.write([Change(sql=_INSERT, parameters=("a", 1))])
         before = list(self.backups(store))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from zen.errors import ComponentUnavailable
 from zen.records import Deployment, ModelVersion
-from zen.testing.checks import DoesNotApply, NotVerified, refusal, require
+from zen.testing.checks import NotVerified, refusal, require
 from zen.testing.suite import ComponentSuite
-from zen.testing.waiting import within
+from zen.testing.waiting import where, within
 
 if TYPE_CHECKING:
     from zen.testing.kit import Kit
@@ -41,7 +41,7 @@ class ModelDeployerSuite(ComponentSuite):
 
     def broken(self, kit: Kit) -> Mapping[str, Path]:
         """Return the files of a model that cannot be served."""
-        raise NotVerified("the suite gives no `broken` model, so a bad one was not tried")
+        raise NotVerified("no bad model was tried", give=self._wanted("broken(self, kit)"))
 
     def same(self, answer: Any, expected: Any) -> bool:
         """Say whether an answer is the expected one; by default whether they are equal."""
@@ -235,12 +235,9 @@ class ModelDeployerSuite(ComponentSuite):
         with self._deployed(kit, replicas=2) as made:
             found = self.replicas(kit, kit.component, made.name)
             if found is None:
-                raise NotVerified("the suite has no `replicas`: how many serve cannot be seen")
+                give = self._wanted("replicas(self, kit, component, name)")
+                raise NotVerified("how many serve cannot be seen", give=give)
             require(found == 2, tried="deploy with settings['replicas'] = 2", came=found, do="start as many")
-
-    def _declares(self, kit: Kit, capability: str) -> None:
-        if capability not in kit.component_class.capabilities:
-            raise DoesNotApply(f"does not declare `{capability}`")
 
     def _deploy(
         self, kit: Kit, name: str, *, version: int = 1, files: Mapping[str, Path] | None = None, **settings: Any
@@ -254,7 +251,7 @@ class ModelDeployerSuite(ComponentSuite):
         do = "return the Deployment when it is ready or failed"
         require(ended, tried="deploy(…)", came=f"it did not return in {self.seconds:g} s", do=do)
         if error is not None:
-            raise AssertionError(f"tried: deploy(…)\n came: {type(error).__name__}: {error}\n   do: {do}") from error
+            raise AssertionError(f"tried: deploy(…)\n came: {where(error)}\n   do: {do}") from error
         [answer] = made
         assert isinstance(answer, Deployment), f"deploy returned {answer!r}: return a Deployment"
         return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zen.records import FINAL, RUN_STATES, CodeRef, Input, Plan, StackSpec, StepSpec
 from zen.testing.checks import DoesNotApply, NotVerified, require
 from zen.testing.fakes.launcher import FakeLauncher
-from zen.testing.pipelines import run_pipeline
+from zen.testing.pipelines import as_text, interrupt_pipeline, run_pipeline
 from zen.testing.suite import ComponentSuite
-from zen.testing.waiting import within
+from zen.testing.waiting import where, within
 
 if TYPE_CHECKING:
     from zen.testing.kit import Kit
@@ -73,6 +74,43 @@ def beside() -> int:
 def flow():
     after(boom())
     beside()
+"""
+_DYING = """
+@step
+def dies(launcher: int) -> str:
+    import signal
+    if os.getpid() != launcher:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "in the launching process"
+
+@step
+def beside() -> int:
+    return 7
+
+@step
+def after(value: str) -> int:
+    return 1
+
+@pipeline
+def flow():
+    after(dies(os.getpid()))
+    PARALLEL
+"""
+_SLEEPING = """
+@step
+def sleeps() -> int:
+    import time
+    open("started", "w").close()
+    time.sleep(600)
+    return 1
+
+@step
+def after(value: int) -> int:
+    return value
+
+@pipeline
+def flow():
+    after(sleeps())
 """
 
 
@@ -195,7 +233,7 @@ class OrchestratorSuite(ComponentSuite):
         require(
             state == "completed" and not missing,
             tried="submit(…), then status(reference) until it is final",
-            came=f"{state}, and not executed: {', '.join(missing) or 'none'}",
+            came=f"{state}, and not executed: {', '.join(missing) or 'none'}{_logged(kit)}",
             do="return `completed` after the last step",
         )
 
@@ -209,7 +247,8 @@ class OrchestratorSuite(ComponentSuite):
         """Capability `detached`: after `cancel` the run stops, and its status becomes `cancelled`."""
         launcher, reference = self._submit(kit, LINE, delays={"first": 2 * _MOMENT, "second": 2 * _MOMENT})
         if ("end", "third") in launcher.events():
-            raise NotVerified("the run had ended before it could be cancelled")
+            give = "run it on a machine that is less busy"
+            raise NotVerified("the run had ended before it could be cancelled", give=give)
         deadline = time.monotonic() + self.seconds
         while ("start", "first") not in launcher.events() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -239,7 +278,7 @@ class OrchestratorSuite(ComponentSuite):
         require(
             found["state"] == "completed" and outputs == wanted,
             tried="a diamond of four steps, run by zen on a stack with this orchestrator",
-            came=found,
+            came=as_text(found),
             do="execute every step, in order",
         )
 
@@ -250,13 +289,48 @@ class OrchestratorSuite(ComponentSuite):
         require(
             found["state"] == "failed" and states == {"boom": "failed", "after": "skipped", "beside": "completed"},
             tried="a pipeline with a failing step, run by zen on a stack with this orchestrator",
-            came=found,
+            came=as_text(found),
             do="execute every step also after one that failed; zen decides what is skipped",
         )
 
-    def _declares(self, kit: Kit, capability: str) -> None:
-        if capability not in kit.component_class.capabilities:
-            raise DoesNotApply(f"does not declare `{capability}`")
+    def test_a_step_that_kills_its_process_fails(self, kit: Kit) -> None:
+        """A step whose process dies ends the run in time: the step is `failed`, and none is left open."""
+        self._killed(kit, beside=False)
+
+    def test_a_process_that_dies_beside_another_step_ends_no_run_early(self, kit: Kit) -> None:
+        """With another step beside it, a step whose process dies still leaves every step with a final state."""
+        self._killed(kit, beside=True)
+
+    def test_ctrl_c_ends_a_run(self, kit: Kit) -> None:
+        """Ctrl-C ends the run in time: it is `cancelled`, no step is left open and no process goes on."""
+        if sys.platform == "win32":
+            raise NotVerified("Ctrl-C for another process is not tried on Windows", give="run it on Linux or macOS")
+        found, left = interrupt_pipeline(kit, _SLEEPING, seconds=self.seconds)
+        states = {name: step["state"] for name, step in found["steps"].items()}
+        require(
+            found["state"] == "cancelled" and states.get("sleeps") in ("cancelled", "lost") and not left,
+            tried="Ctrl-C while a step of a real pipeline sleeps, on a stack with this orchestrator",
+            came=f"{as_text(found)}\nleft over: {', '.join(left) or 'nothing'}",
+            do="let KeyboardInterrupt through, and end the processes that you started before `run` is left",
+        )
+
+    def _killed(self, kit: Kit, *, beside: bool) -> None:
+        source = _DYING.replace("PARALLEL", "beside()" if beside else "")
+        found = run_pipeline(kit, source, seconds=self.seconds)
+        steps = found["steps"]
+        if steps.get("dies", {}).get("outputs"):
+            raise DoesNotApply("its steps run in the launching process")
+        states = {name: step["state"] for name, step in steps.items()}
+        wanted = ("completed", "failed") if beside else ("completed",)
+        require(
+            found["state"] == "failed"
+            and states.get("dies") == "failed"
+            and states.get("after") == "skipped"
+            and states.get("beside", "completed") in wanted,
+            tried="a step that kills its own process, run by zen on a stack with this orchestrator",
+            came=as_text(found),
+            do="call launcher.died(name) for the steps whose process is gone; go on with the rest, in new processes",
+        )
 
     def _run(self, kit: Kit, graph: Graph, **launcher: Any) -> FakeLauncher:
         lent = FakeLauncher(kit.tmp_path / f"{uuid.uuid4().hex}.journal", **launcher)
@@ -268,7 +342,7 @@ class OrchestratorSuite(ComponentSuite):
         component = kit.component
         error = self._within(lambda: component.run(plan, launcher), tried, do)
         if error is not None:
-            raise AssertionError(f"tried: {tried}\n came: {type(error).__name__}: {error}\n   do: {do}") from error
+            raise AssertionError(f"tried: {tried}\n came: {where(error)}\n   do: {do}") from error
 
     def _within(self, action: Callable[[], object], tried: str, do: str) -> BaseException | None:
         ended, error = within(self.seconds, action)
@@ -302,6 +376,12 @@ def _require_order(tried: str, graph: Graph, launcher: FakeLauncher) -> None:
         )
         if event == "end":
             ended.add(name)
+
+
+def _logged(kit: Kit) -> str:
+    """Return what the component has logged lately: the kit sees no more of a run that goes on by itself."""
+    lines = kit.host.messages[-20:]
+    return "\nits log: " + "\n  ".join(lines) if lines else ""
 
 
 def _status(component: Any, reference: dict[str, Any]) -> Any:

@@ -101,7 +101,7 @@ class DistributionChecks(Checks):
         try:
             return importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError as error:
-            raise NotVerified(f"the metadata of {name} cannot be found") from error
+            raise NotVerified(f"the metadata of {name} cannot be found", give="install it") from error
 
     def _undeclared(self, kit: Kit) -> list[str]:
         """Return the top-level modules that the plugin needs and no requirement, not even of an extra, provides."""

@@ -38,7 +38,8 @@ class SecretStoreSuite(ComponentSuite):
 
     def forbidden(self, kit: Kit, component: Any) -> str:
         """Return the name of a secret that exists and may not be read."""
-        raise NotVerified("the suite gives no `forbidden` name, so a secret that may not be read was not tried")
+        give = self._wanted("forbidden(self, kit, component)")
+        raise NotVerified("no secret that may not be read was tried", give=give)
 
     def use(self, component: Any) -> None:
         """List the names."""

@@ -14,9 +14,9 @@ from zen.records import StepExit
 from zen.testing.checks import DoesNotApply, require
 from zen.testing.fakes.job import FakeJob
 from zen.testing.life_checks import in_threads
-from zen.testing.pipelines import run_pipeline
+from zen.testing.pipelines import as_text, run_pipeline
 from zen.testing.suite import ComponentSuite
-from zen.testing.waiting import within
+from zen.testing.waiting import where, within
 
 if TYPE_CHECKING:
     from zen.testing.kit import Kit
@@ -176,11 +176,11 @@ class StepOperatorSuite(ComponentSuite):
     def test_ending_ends_every_process(self, kit: Kit) -> None:
         """When `job.ending()` turns true, the process and those that it started are ended, and `run` returns."""
         beats = kit.tmp_path / "beats"
-        job = self._python(kit, _FAMILY, ends=beats.exists)
+        component, job = kit.component, self._python(kit, _FAMILY, ends=beats.exists)
         tried = "run(job) of a process with a child, and job.ending() turns true"
         do = "ask job.ending() every moment, and end the process group (start_new_session, os.killpg)"
         try:
-            ended, error = within(self.seconds, lambda: kit.component.run(job))
+            ended, error = within(self.seconds, lambda: component.run(job))
             require(ended, tried=tried, came=f"run() did not return in {self.seconds:g} s", do=do)
             require(error is None, tried=tried, came=repr(error), do=do)
             before = _size(beats)
@@ -226,8 +226,7 @@ class StepOperatorSuite(ComponentSuite):
 
     def test_memory_is_limited_as_asked(self, kit: Kit) -> None:
         """Capability `resources`: a process that takes far more memory than its step asks for does not succeed."""
-        if "resources" not in kit.component_class.capabilities:
-            raise DoesNotApply("does not declare `resources`")
+        self._declares(kit, "resources")
         program = f"import time; time.sleep(0.2); data = b'x' * {4 * _MEMORY}; print(len(data))"
         ended = self._run(kit, self._python(kit, program, resources={"memory": _MEMORY}))
         require(
@@ -246,7 +245,7 @@ class StepOperatorSuite(ComponentSuite):
             and outputs["here"] == outputs["there"] == [[8, "GRÖSSE 模型"]]
             and outputs["place"] != outputs["home"],
             tried="a pipeline, run by zen, with the same step here and on this step operator",
-            came=found,
+            came=as_text(found),
             do="run job.command as it is, with its environment",
         )
 
@@ -257,7 +256,7 @@ class StepOperatorSuite(ComponentSuite):
         require(
             found["state"] == step["state"] == "failed" and "boom of the kit" in step["error"],
             tried="a pipeline, run by zen, with a step that raises on this step operator",
-            came=found,
+            came=as_text(found),
             do="return how the process ended; what the step did is recorded by the process",
         )
 
@@ -276,7 +275,7 @@ class StepOperatorSuite(ComponentSuite):
         require(ended, tried=f"run(job) of {shown}", came=late, do="return when the process has ended")
         if error is not None:
             raise AssertionError(
-                f"tried: run(job) of {shown}\n came: {type(error).__name__}: {error}\n   do: return a StepExit"
+                f"tried: run(job) of {shown}\n came: {where(error)}\n   do: return a StepExit"
             ) from error
         [answer] = answers
         assert isinstance(answer, StepExit), f"run(job) returned {answer!r}: return a StepExit"

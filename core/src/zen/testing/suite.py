@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from zen.testing.checks import Checks, DoesNotApply, NotVerified
+from zen.testing.checks import Checks, since
 from zen.testing.config_checks import ConfigChecks
 from zen.testing.kit import Kit
 from zen.testing.life_checks import LifeChecks
+from zen.testing.outcomes import Outcome, judged, unwritten
 from zen.testing.plugin_checks import FlavorChecks
 
 if TYPE_CHECKING:
     from zen.interfaces import Component
     from zen.registry import Registry
 
-__all__ = ["ComponentSuite", "Kit", "Outcome", "run_checks"]
+__all__ = ["ComponentSuite", "Kit", "Outcome", "run_checks", "since"]
 
 
 class ComponentSuite(LifeChecks, ConfigChecks, FlavorChecks):
@@ -27,6 +28,7 @@ class ComponentSuite(LifeChecks, ConfigChecks, FlavorChecks):
         class TestAcme(AlerterSuite):
             flavor = "acme"
             lacks = {"ask": "Acme has no answers"}
+            unreachable = {"url": "http://127.0.0.1:9"}
 
             def config(self, kit):
                 return {"url": "http://localhost:8080"}
@@ -34,8 +36,8 @@ class ComponentSuite(LifeChecks, ConfigChecks, FlavorChecks):
     Attributes:
         kind: The kind of component; set by the suite of the kind.
         flavor: What a stack file calls it, `acme` or `acme@zen-plugin-acme`; set by the author.
-        lacks: The capabilities that it does not have, each with the reason.
-        unreachable: Settings that lead nowhere, such as a port that nobody listens on; None for a local component.
+        lacks: The capabilities that it does not have, each with the reason; `unreachable` for one without a service.
+        unreachable: Settings that lead nowhere, such as a port that nobody listens on.
     """
 
     kind: ClassVar[str]
@@ -44,7 +46,10 @@ class ComponentSuite(LifeChecks, ConfigChecks, FlavorChecks):
     unreachable: ClassVar[Mapping[str, Any] | None] = None
 
     def config(self, kit: Kit) -> Mapping[str, Any]:
-        """Return the settings to check with, as a stack file has them; `kit.host.secrets.values` takes secrets."""
+        """Return the settings to check with, as a stack file has them.
+
+        `kit.host.secrets.values` takes secrets; `kit.service(name)` says where a service is.
+        """
         return {}
 
     def about(self) -> dict[str, Any]:
@@ -63,35 +68,6 @@ class ComponentSuite(LifeChecks, ConfigChecks, FlavorChecks):
         return facts
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """How a check ended.
-
-    Attributes:
-        status: `skipped` is no success: it was not verified, or does not apply.
-        applies: False for a skipped check that is about something that the component does not have.
-    """
-
-    status: Literal["passed", "failed", "skipped"]
-    message: str = ""
-    applies: bool = True
-
-    @property
-    def passed(self) -> bool:
-        """Whether it passed."""
-        return self.status == "passed"
-
-    @property
-    def failed(self) -> bool:
-        """Whether it failed."""
-        return self.status == "failed"
-
-    @property
-    def skipped(self) -> bool:
-        """Whether it was skipped."""
-        return self.status == "skipped"
-
-
 def run_checks(
     suite: type[Checks],
     *,
@@ -101,6 +77,8 @@ def run_checks(
     only: Iterable[str] | None = None,
     registry: Registry | None = None,
     live: bool = False,
+    strict: bool = False,
+    services: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Outcome]:
     """Run the checks of a suite, each with a kit of its own, and return how each ended.
 
@@ -112,34 +90,30 @@ def run_checks(
         only: The names of the checks to run; all by default.
         registry: What is installed; by default what is.
         live: Whether checks may use the live service.
+        strict: Whether checks that are new in this version of zen-hub fail; otherwise they warn.
+        services: What `kit.service(name)` answers.
     """
     outcomes = {}
     for name in suite.names() if only is None else only:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)
-        kit = Kit(suite(), folder, registry=registry, component=component, config=config, live=live)
-        outcomes[name] = _outcome(getattr(kit.suite, name), kit)
+        lookup = dict(services or {}).get
+        kit = Kit(suite(), folder, registry=registry, component=component, config=config, live=live, services=lookup)
+        outcomes[name] = _outcome(kit, name, strict)
     return outcomes
 
 
-def _outcome(check: Callable[[Kit], None], kit: Kit) -> Outcome:
+def _outcome(kit: Kit, name: str, strict: bool) -> Outcome:
+    found: Exception | None = None
     try:
-        check(kit)
-    except DoesNotApply as reason:
-        return Outcome(status="skipped", message=str(reason), applies=False)
-    except NotVerified as reason:
-        return Outcome(status="skipped", message=str(reason))
-    except AssertionError as error:
-        return Outcome(status="failed", message=str(error))
+        getattr(kit.suite, name)(kit)
     except Exception as error:  # noqa: BLE001  # the component is somebody else's code
-        return Outcome(status="failed", message=_unexpected(check, error))
+        found = error
     finally:
         kit.close()
-    return Outcome(status="passed")
-
-
-def _unexpected(check: Callable[[Kit], None], error: Exception) -> str:
-    promise = " ".join((check.__doc__ or check.__name__).split())
-    came = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
-    where = "".join(traceback.format_exception(error))
-    return f"tried: {promise}\n came: {came}\n   do: raise nothing here; it comes from:\n{where}"
+    outcome = judged(type(kit.suite), name, found, strict=strict)
+    if found is None or outcome.skipped or isinstance(found, AssertionError) or unwritten(found):
+        return outcome
+    # pytest would show where it comes from.
+    comes_from = "".join(traceback.format_exception(found))
+    return replace(outcome, message=f"{outcome.message}; it comes from:\n{comes_from}")

@@ -1,26 +1,36 @@
 """The suite of experiment trackers.
 
 Rows of the field's usual list that are left out: that a tracker which is away fails no step, and warns once, is the
-engine's doing and tested there; artifacts and tags are not part of the interface; retries belong to the tool.
+engine's doing and tested there; tags are not part of the interface; retries belong to the tool.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import math
+import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
+from zen.interfaces import StepTracking
 from zen.records import CodeRef, Plan, RunRecord, StackSpec, StepRunRecord, StepSpec
-from zen.testing.checks import NotVerified, require
+from zen.testing.checks import DoesNotApply, NotVerified, require
 from zen.testing.kit import Kit
 from zen.testing.suite import ComponentSuite
 
 _AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 _CODE = CodeRef(module="flow", qualname="train")
+_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"><path d="M0 0h2v2z"/></svg>'
+_COLUMNS = ("name", "score", "note")
+_ROWS = (("a", 1, None), ("größe", 0.5, True), ("c", -2, "x,y"))
 
 
 def sample_run(run_id: str = "00000000000000a1") -> tuple[RunRecord, Plan]:
@@ -61,6 +71,10 @@ class ExperimentTrackerSuite(ComponentSuite):
         The form: `{"state": "completed", "steps": {"train": {"state": "completed", "params": {"lr": "0.1"},
         "metrics": {"loss": [(1.0, 0), (0.5, 1)]}}}}`, with states in zen's words, parameters as texts, and metrics as
         lists of value and index.
+
+        A step may also have `"files": {"report.txt": b"…", "data/part.txt": b"…"}`, for a folder the names in it, or a
+        list of the names alone; `"figures"`, a list of names; `"tables": {"scores": {"columns": […], "rows": [[…]]}}`;
+        and `"models": {"churn": ["model.json"]}`, the files of each model. What it does not have is not verified.
         """
         return None
 
@@ -195,6 +209,88 @@ class ExperimentTrackerSuite(ComponentSuite):
         params = dict(steps.get("train", {}).get("params", {}))
         require(params == {"depth": "3"}, tried="a step in a new process", came=steps, do="use the reference alone")
 
+    def test_files_are_read_back(self, kit: Kit) -> None:
+        """A file and the files of a folder are kept under the names that were given, with their content."""
+        step = self._logged(kit, "log_file", _log_files)
+        wanted = {"report.txt": "größe".encode(), "data/part.txt": b"part", "data/deep/other.txt": b"other"}
+        self._require_files(
+            self._part(step, "files"),
+            wanted,
+            tried="log_file('report.txt', a file) and log_file('data', a folder); both are gone after the step",
+            do="copy them before log_file returns, or before the step's context ends",
+        )
+
+    def test_figures_are_read_back(self, kit: Kit) -> None:
+        """Images are shown, or kept as files, under the names that were given: PNG and SVG."""
+        step = self._logged(kit, "log_figure", _log_figures)
+        self._part(step, "figures", "files")
+        figures = [*step.get("figures", ()), *step.get("files", ())]
+        missing = [name for name in ("curve", "plan") if not any(_is_called(figure, name) for figure in figures)]
+        require(
+            not missing,
+            tried="log_figure('curve', a PNG file) and log_figure('plan', an SVG file)",
+            came=figures,
+            do=f"show {' and '.join(missing)}, or leave it to the interface, which logs the file",
+        )
+
+    def test_a_table_is_read_back(self, kit: Kit) -> None:
+        """A table is kept with its columns and its rows; cells may be None, booleans, numbers and texts, mixed."""
+        step = self._logged(kit, "log_table", lambda tracking, _: tracking.log_table("scores", _COLUMNS, _ROWS))
+        table = dict(self._part(step, "tables")).get("scores", {})
+        rows = [list(row) for row in _ROWS]
+        require(
+            list(table.get("columns", ())) == list(_COLUMNS) and [list(row) for row in table.get("rows", ())] == rows,
+            tried=f"log_table('scores', {list(_COLUMNS)}, {rows})",
+            came=table,
+            do="keep columns and rows in order, and each cell as what it is",
+        )
+
+    def test_a_model_is_read_back(self, kit: Kit) -> None:
+        """A model is kept under its name with the files that zen saved it as, or its files are kept."""
+        step = self._logged(kit, "log_model", _log_model)
+        self._part(step, "models", "files")
+        as_files = [name.removeprefix("churn/") for name in step.get("files", ()) if name.startswith("churn/")]
+        found = step.get("models", {}).get("churn") or as_files
+        self._require_files(
+            found,
+            {"model.json": b"{}", "weights/part.bin": b"weights"},
+            tried="log_model('churn', model, {'model.json': a file, 'weights/part.bin': a file}); both are gone then",
+            do="keep all files of the model, or leave it to the interface, which logs them",
+        )
+
+    def _require_files(self, found: Any, wanted: Mapping[str, bytes], *, tried: str, do: str) -> None:
+        right = set(found) == set(wanted)
+        if right and isinstance(found, Mapping):
+            right = {name: bytes(content) for name, content in found.items()} == wanted
+        require(right, tried=tried, came=found, do=do)
+
+    def _part(self, step: Mapping[str, Any], *names: str) -> Any:
+        """Return the first part that `read` tells of a step."""
+        for name in names:
+            if name in step:
+                return step[name]
+        give = f"tell of `{names[0]}` in `read` of {type(self).__name__}"
+        raise NotVerified(f"what the tool holds of {names[0]} cannot be seen", give=give)
+
+    def _logged(self, kit: Kit, method: str, log: Callable[[Any, Path], None]) -> Mapping[str, Any]:
+        """Return what is read of a step in which something was logged, from files that are gone afterwards."""
+        run, plan = sample_run()
+        folder = kit.tmp_path / "step-files"
+        folder.mkdir()
+        reference = kit.component.start_run(run, plan)
+        with kit.component.step(reference, run, sample_step(run)) as tracking:
+            kept = {name for name in ("log_file", "log_figure", "log_table", "log_model") if _has(tracking, name)}
+            # The interface logs figures and models as files.
+            if method not in kept and not (method != "log_table" and "log_file" in kept):
+                raise DoesNotApply(f"it has no {method}: the tool has no place for it")
+            log(tracking, folder)
+        shutil.rmtree(folder)
+        kit.component.finish_run(reference, replace(run, state="completed", finished_at=_AT))
+        steps = self._read(kit, reference)["steps"]
+        require("train" in steps, tried="track the step 'train' and read it back", came=steps, do="keep it by its name")
+        found: Mapping[str, Any] = steps["train"]
+        return found
+
     def _tracked(self, component: Any, run: RunRecord, plan: Plan, state: Any = "completed") -> dict[str, Any]:
         reference: dict[str, Any] = component.start_run(run, plan)
         with component.step(reference, run, sample_step(run, step_id=f"b{run.id[1:]}")) as tracking:
@@ -216,8 +312,44 @@ class ExperimentTrackerSuite(ComponentSuite):
     def _read(self, kit: Kit, reference: Mapping[str, Any]) -> Mapping[str, Any]:
         found = self.read(kit, kit.component, reference)
         if found is None:
-            raise NotVerified("the suite has no `read`: what the tool holds cannot be seen")
+            give = self._wanted("read(self, kit, component, reference)")
+            raise NotVerified("what the tool holds cannot be seen", give=give)
         return found
+
+
+def _has(tracking: StepTracking, method: str) -> bool:
+    return getattr(type(tracking), method, None) is not getattr(StepTracking, method)
+
+
+def _is_called(figure: str, name: str) -> bool:
+    return figure == name or figure.startswith(f"{name}.")
+
+
+def _written(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
+    for name, content in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o444)
+    return folder
+
+
+def _log_files(tracking: StepTracking, folder: Path) -> None:
+    files = [("report.txt", "größe".encode()), ("data/part.txt", b"part"), ("data/deep/other.txt", b"other")]
+    _written(folder, files)
+    tracking.log_file("report.txt", folder / "report.txt")
+    tracking.log_file("data", folder / "data")
+
+
+def _log_figures(tracking: StepTracking, folder: Path) -> None:
+    _written(folder, [("1.png", _PNG), ("2.svg", _SVG)])
+    tracking.log_figure("curve", folder / "1.png")
+    tracking.log_figure("plan", folder / "2.svg")
+
+
+def _log_model(tracking: StepTracking, folder: Path) -> None:
+    _written(folder, [("1", b"{}"), ("2", b"weights")])
+    tracking.log_model("churn", object(), {"model.json": folder / "1", "weights/part.bin": folder / "2"})
 
 
 def _step_elsewhere(component: Any, reference: dict[str, Any], run_id: str) -> None:

@@ -1,9 +1,13 @@
-"""Waiting, for some time at most."""
+"""Waiting, for some time at most, and telling what was raised meanwhile."""
 
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
+
+_KIT = str(Path(__file__).parent)
 
 
 def within(seconds: float, action: Callable[[], object]) -> tuple[bool, BaseException | None]:
@@ -20,3 +24,10 @@ def within(seconds: float, action: Callable[[], object]) -> tuple[bool, BaseExce
     thread.start()
     thread.join(seconds)
     return not thread.is_alive(), errors[0] if errors else None
+
+
+def where(error: BaseException) -> str:
+    """Return an error as text, with the places where it was raised; those of the kit itself are left out."""
+    told = traceback.TracebackException.from_exception(error)
+    frames = traceback.StackSummary.from_list([each for each in told.stack if not each.filename.startswith(_KIT)])
+    return f"{type(error).__name__}: {error}\n{''.join(frames.format())}".rstrip()

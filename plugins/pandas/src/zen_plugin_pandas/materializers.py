@@ -9,9 +9,8 @@ import pandas as pd
 
 from zen.errors import MaterializerError
 from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
+from zen_plugin_pandas.profile import MOST_COLUMNS, profile
 from zen_plugin_pandas.tables import FrameReader, FrameWriter
-
-MOST_COLUMNS = 200
 
 
 class FrameMaterializer(Materializer):
@@ -29,9 +28,10 @@ class FrameMaterializer(Materializer):
         return _loaded(FrameReader(reader).frame)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
-        """Return the number of rows, and the dtypes by column (of the first 200)."""
+        """Return the number of rows, the dtypes by column (of the first 200), and statistics of these."""
         dtypes = [[str(label), str(dtype)] for label, dtype in zip(value.columns, value.dtypes, strict=True)]
-        return {"rows": len(value), "column_count": len(dtypes), "columns": dtypes[:MOST_COLUMNS]}
+        facts = {"rows": len(value), "column_count": len(dtypes), "columns": dtypes[:MOST_COLUMNS]}
+        return facts | {"statistics": profile(value)}
 
 
 class SeriesMaterializer(Materializer):

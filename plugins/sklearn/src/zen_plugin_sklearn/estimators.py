@@ -13,6 +13,7 @@ from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
 from zen_plugin_sklearn.archive import canonical, read_schema
 from zen_plugin_sklearn.trust import trusted_types
 
+MOST_FEATURES = 1000
 MOST_CLASSES = 20
 MOST_TEXT = 200
 
@@ -62,6 +63,9 @@ class EstimatorMaterializer(Materializer):
         count = getattr(value, "n_features_in_", None)
         if count is not None:
             facts["n_features_in"] = int(count)
+        names: Any = getattr(value, "feature_names_in_", None)
+        if getattr(names, "ndim", 0) == 1 and len(names) <= MOST_FEATURES:
+            facts["features"] = [str(name) for name in names]
         classes: Any = getattr(value, "classes_", None)
         if getattr(classes, "ndim", 0) == 1 and len(classes) <= MOST_CLASSES:
             facts["classes"] = [item for item in classes.tolist() if _is_plain(item)]

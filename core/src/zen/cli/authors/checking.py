@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from zen.cli.authors.conformance import Subject, kit_finding
+from zen.cli.authors.example import FILE
 from zen.cli.authors.inspection import Inspection, inspect_entries
 from zen.cli.authors.installed import distribution_of, source_folder
+from zen.cli.authors.placeholders import left_to_do
 from zen.cli.authors.source import Source
 from zen.cli.authors.trial import try_entries
 from zen.cli.findings import Finding
 from zen.errors import listing
+from zen.interfaces import KINDS
 from zen.registry import Catalog, PluginEntry, scan
 from zen.registry.catalog import PLUGINS, TYPES
 
-__all__ = ["check_plugin", "project_in"]
+__all__ = ["check_plugin", "project_around"]
 
 _GENEROUS = 60.0
 
 
-def project_in(folder: Path) -> Source | None:
-    """Return the project of a plugin in a folder; None when it is something else."""
-    source = Source.read(folder)
-    return source if source is not None and source.entry_points else None
+def project_around(folder: Path) -> Path | None:
+    """Return the project of a plugin that a folder is, or is in, from there; None when the nearest one is no plugin's.
+
+    Raises:
+        UsageError: When a pyproject.toml cannot be read.
+    """
+    here = folder.resolve()
+    for place in (here, *here.parents):
+        source = Source.read(place)
+        if source is not None:
+            return Path(os.path.relpath(place, folder.resolve())) if source.entry_points else None
+    return None
 
 
 def check_plugin(subject: str, *, seconds: float) -> list[Finding]:
@@ -57,13 +70,20 @@ def _findings(distribution: str, source: Source | None, catalog: Catalog, second
     yield from _metadata(distribution, strays)
     loads = Inspection()
     if entries:
-        yield _light(entries, loads := inspect_entries(entries, seconds=max(seconds, _GENEROUS)), seconds)
+        example = source.folder.resolve() / FILE if source else None
+        loads = inspect_entries(
+            entries, seconds=max(seconds, _GENEROUS), example=example if example and example.is_file() else None
+        )
+        yield _light(entries, loads, seconds)
         yield _classes(loads)
         yield _help_texts(loads)
     yield _bounds(source, distribution)
     if source:
+        if loads.flavors and not any(flavor.problem for flavor in loads.flavors):
+            yield _example(source, loads)
         if entries:
-            yield _kit(source, loads, types=any(entry.group == TYPES for entry in entries))
+            yield kit_finding(source, _subjects(entries, loads))
+        yield from left_to_do(source)
         yield _files(source)
     else:
         yield Finding(
@@ -159,23 +179,24 @@ def _bounds(source: Source | None, distribution: str) -> Finding:
     return Finding(name="bounds", detail="a lower bound on zen-hub and no upper one")
 
 
-def _kit(source: Source, loads: Inspection, *, types: bool) -> Finding:
-    """Look for the suite of each kind in the project's tests."""
-    from zen.interfaces import KINDS
-
-    tests = source.tests()
-    wanted = {f"{KINDS[each.kind].__name__}Suite" for each in loads.flavors if each.kind in KINDS}
-    missing = [suite for suite in sorted(wanted) if suite not in tests]
-    if types and "MaterializerSuite" not in tests and "round_trip" not in tests:
-        missing.append("MaterializerSuite")
-    if missing:
+def _example(source: Source, loads: Inspection) -> Finding:
+    if not (source.folder / FILE).is_file():
         return Finding(
-            name="conformance kit",
-            state="broken",
-            detail=f"no test uses {listing(missing)}",
-            hint=f"from zen.testing import {missing[0]}; derive a class Test… from it that names the flavor",
+            name="stack example",
+            state="warning",
+            detail=f"there is no {FILE}",
+            hint="people copy one: a zen.yaml with a stack that uses the plugin",
         )
-    return Finding(name="conformance kit", detail=listing(wanted | ({"MaterializerSuite"} if types else set())))
+    if loads.example:
+        first = f"{len(loads.example)} wrong in {FILE}"
+        return Finding(name="stack example", state="broken", detail="\n".join([first, *loads.example]))
+    return Finding(name="stack example", detail=FILE)
+
+
+def _subjects(entries: Sequence[PluginEntry], loads: Inspection) -> list[Subject]:
+    """Return what the conformance kit has to be run on."""
+    flavors = [Subject(kind=each.kind, flavor=each.name) for each in loads.flavors if each.kind in KINDS]
+    return flavors + ([Subject()] if any(entry.group == TYPES for entry in entries) else [])
 
 
 def _files(source: Source) -> Finding:

@@ -41,9 +41,19 @@ class Part:
         return cls(kind=kind, interface=interface, cls=made, about=first_sentence(interface))
 
     @property
+    def is_values(self) -> bool:
+        """Whether it is for values, not for a kind of component."""
+        return not hasattr(self.interface, "kind")
+
+    @property
     def module(self) -> str:
         """The name of its module in the package."""
         return self.kind
+
+    @property
+    def config(self) -> str:
+        """The name of its configuration class."""
+        return f"{self.cls}Config"
 
     @property
     def suite(self) -> str:
@@ -63,7 +73,7 @@ def component_module(names: Names, part: Part, fill: Fill) -> str:
 
     imports = Imports()
     imports.add("zen.interfaces", part.interface.__name__)
-    imports.add(f"{names.package}.config", f"{names.title}Config")
+    imports.add(f"{names.package}.config", part.config)
     place = f"{part.module}.py: {part.cls}"
     lives = [
         method(Component, "open", place=place, imports=imports, body="        super().open(host)  # then connect"),

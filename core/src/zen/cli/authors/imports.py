@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 __all__ = ["Imports"]
 
-_PUBLIC = ("zen.interfaces", "zen.records", "zen.expect", "zen.secrets", "zen.plugins")
+_PUBLIC = ("zen.interfaces", "zen.records", "zen.expect", "zen.secrets", "zen.plugins", "zen.testing")
 
 
 class Imports:
@@ -29,7 +29,7 @@ class Imports:
         """Take what an annotation names that stands in a module, from where the public finds it.
 
         Raises:
-            LookupError: When the module itself does not know a name.
+            LookupError: When neither the module itself nor a public one of ours knows a name.
         """
         known = vars(sys.modules[module])
         for node in ast.walk(ast.parse(annotation, mode="eval")):
@@ -37,7 +37,7 @@ class Imports:
                 self._take(node.id, known)
 
     def _take(self, name: str, known: Mapping[str, object]) -> None:
-        value = known[name]
+        value = known[name] if name in known else _public(name)
         if isinstance(value, types.ModuleType):
             self._modules.add(value.__name__ if value.__name__ == name else f"{value.__name__} as {name}")
         else:
@@ -51,6 +51,15 @@ class Imports:
             block = 2 if top == own else 0 if top in sys.stdlib_module_names else 1
             blocks[block].append(_line(module, sorted(self._names[module])))
         return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _public(name: str) -> object:
+    """Return what a public module of ours calls by a name that a module imports for type checkers only."""
+    for public in _PUBLIC:
+        module = importlib.import_module(public)
+        if name in getattr(module, "__all__", ()):
+            return getattr(module, name)
+    raise LookupError(name)
 
 
 def _home(name: str, value: object, where: str) -> str:

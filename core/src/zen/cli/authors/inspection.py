@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from zen.cli.settings import settings_of
@@ -23,7 +24,7 @@ SECONDS = 60.0
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from zen.cli.authors.inspection import answer; answer(sys.argv[2])"
+    "from zen.cli.authors.inspection import answer; answer(*sys.argv[2:])"
 )
 
 
@@ -45,19 +46,30 @@ class Inspection:
         foreign: Top-level packages, neither Python's, zen's nor its own, that the light modules import.
         flavors: What it offers.
         problems: What is wrong with it as a whole.
+        example: What is wrong with its example of a stack file.
     """
 
     foreign: list[str] = field(default_factory=list)
     flavors: list[FlavorReport] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    example: list[str] = field(default_factory=list)
 
 
-def inspect_entries(entries: Sequence[PluginEntry], *, seconds: float = SECONDS) -> Inspection:
-    """Load the entries of one distribution in another process, light modules first, then what they name."""
+def inspect_entries(
+    entries: Sequence[PluginEntry], *, seconds: float = SECONDS, example: Path | None = None
+) -> Inspection:
+    """Load the entries of one distribution in another process, light modules first, then what they name.
+
+    Args:
+        entries: What it registers.
+        seconds: How long that may take.
+        example: A stack file to try with what is installed.
+    """
     path = json.dumps([os.path.abspath(place) for place in sys.path])
+    request = json.dumps([asdict(entry) for entry in entries])
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, path, json.dumps([asdict(entry) for entry in entries])],
+            [sys.executable, "-c", _PROGRAM, path, request, *([str(example)] if example else [])],
             capture_output=True,
             timeout=seconds,
             check=False,
@@ -73,10 +85,15 @@ def inspect_entries(entries: Sequence[PluginEntry], *, seconds: float = SECONDS)
     return Inspection(flavors=flavors, **said)
 
 
-def answer(request: str) -> None:
+def answer(request: str, example: str = "") -> None:
     """Inspect the entries that are given as JSON and print the result as the last line. The other process."""
     entries = tuple(PluginEntry(**each) for each in json.loads(request))
     result = _inspect(entries)
+    if example:
+        from zen.cli.authors.example import faults_of
+
+        flavors = [(each.kind, each.name) for each in result.flavors]
+        result = replace(result, example=faults_of(Path(example), Registry(), flavors))
     print("\n" + json.dumps(asdict(result)), flush=True)
     # A thread that the plugin has started must not keep this process.
     os._exit(0)

@@ -40,6 +40,12 @@ class Names:
         return made if made.isidentifier() else f"Plugin{made}"
 
     @property
+    def variable(self) -> str:
+        """How names of its environment variables begin: `ACME_CLOUD`."""
+        made = fold(self.flavor).replace("-", "_").upper()
+        return made if made.isidentifier() else f"PLUGIN_{made}"
+
+    @property
     def is_known(self) -> bool:
         """Whether zen's messages already recommend a distribution of this name."""
         return self.distribution in known_distributions()

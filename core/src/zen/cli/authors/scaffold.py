@@ -7,7 +7,10 @@ from pathlib import Path
 from string import Template
 
 from zen.cli.authors.components import Part, component_module, materializer_module
+from zen.cli.authors.configuration import config_class, settings_of_kind, stack_lines
+from zen.cli.authors.imports import Imports
 from zen.cli.authors.naming import Names
+from zen.cli.authors.suites import suite_class
 
 __all__ = ["MATERIALIZER", "kinds", "project_files"]
 
@@ -58,7 +61,7 @@ def project_files(names: Names, chosen: Sequence[str], *, oldest: str) -> dict[s
     if components:
         flavors = "\n".join(_flavor(names, part) for part in components)
         files[f"{source}/plugin.py"] = template("plugin.py", flavors=flavors)
-        files[f"{source}/config.py"] = template("config.py", **facts)
+        files[f"{source}/config.py"] = _config(names, components)
         files["stack.example.yaml"] = _stack_file(names, components)
     for part in parts:
         write = component_module if part in components else materializer_module
@@ -90,58 +93,67 @@ def _flavor(names: Names, part: Part) -> str:
     fields = {
         "kind": part.kind,
         "name": names.flavor,
-        "summary": f"{names.flavor} as {part.kind.replace('_', ' ')}",
-        "config": f"{names.package}.config:{names.title}Config",
+        "summary": "To do: say in one line what it is for",
+        "config": f"{names.package}.config:{part.config}",
         "implementation": f"{names.package}.{part.module}:{part.cls}",
     }
     lines = [f'            {name}="{value}",' for name, value in fields.items()]
     return "\n".join(["        Flavor(", *lines, "        ),"])
 
 
-def _tests(names: Names, parts: Sequence[Part]) -> str:
-    suites = [
-        template(
-            _suite(part.kind),
-            cls=part.cls,
-            suite=part.suite,
-            flavor=names.flavor,
-            title=names.title,
+def _config(names: Names, components: Sequence[Part]) -> str:
+    imports = Imports()
+    classes = [
+        config_class(
+            part.config,
+            f"the {part.kind.replace('_', ' ')}",
+            settings_of_kind(part.kind, names),
+            imports,
         )
-        for part in parts
+        for part in components
     ]
-    kit = sorted({part.suite for part in parts} | {"Kit" for part in parts if part.kind != MATERIALIZER})
-    lines = ["from typing import Any", "", *_import("zen.testing", kit)]
-    for part in parts:
-        if part.kind == MATERIALIZER:
-            lines += ["", *_import(f"{names.package}.{part.module}", [part.cls, f"{names.title}Value"])]
-    return template("test_conformance.py", imports="\n".join(lines), suites="\n\n".join(suites)).rstrip() + "\n"
+    exported = [f'"{name}"' for name in sorted(part.config for part in components)]
+    joined = ", ".join(exported)
+    return template(
+        "config.py",
+        flavor=names.flavor,
+        imports=_future(imports, names),
+        exported=joined if len(joined) < 100 else "\n    " + ",\n    ".join(exported) + ",\n",
+        classes="\n\n\n".join(classes),
+    )
 
 
-def _suite(kind: str) -> str:
-    """Return the template of a kind's tests: its own where the kit cannot do without more from the author."""
-    own = f"suite_{kind}"
-    return own if (_TEMPLATES / f"{own}.txt").exists() else "suite"
+def _tests(names: Names, parts: Sequence[Part]) -> str:
+    imports = Imports()
+    suites = "\n\n\n".join(suite_class(names, part, imports) for part in parts)
+    return template("test_conformance.py", imports=_future(imports, names), suites=suites)
 
 
-def _import(module: str, names: Sequence[str]) -> list[str]:
-    line = f"from {module} import {', '.join(names)}"
-    return [line] if len(line) <= 120 else [f"from {module} import (", *(f"    {name}," for name in names), ")"]
+def _future(imports: Imports, names: Names) -> str:
+    return "from __future__ import annotations\n\n" + imports.lines(names.package)
 
 
 def _stack_file(names: Names, components: Sequence[Part]) -> str:
-    lines = ["stacks:", f"  {names.flavor}:"]
-    lines += [f"    {part.kind}: {names.flavor}" for part in components]
-    lines += [f"    # {components[0].kind}:", f"    #   flavor: {names.flavor}"]
-    lines += ["    #   address: https://example.com", "    #   token: ${secret:env/TOKEN}"]
-    describe = f"zen flavor describe {components[0].kind} {names.flavor}"
-    return template("stack.example.yaml", describe=describe, stacks="\n".join(lines))
+    settings = [each for part in components for each in settings_of_kind(part.kind, names)]
+    variables = [str(each.example).rpartition("/")[2].removesuffix("}") for each in settings if each.secret]
+    return template(
+        "stack.example.yaml",
+        flavor=names.flavor,
+        describe=f"zen flavor describe {components[0].kind} {names.flavor}",
+        variables=f"# Secrets are read where they are used: export {'=… '.join(variables)}=…" if variables else "#",
+        stack=_stack(names, components),
+    )
+
+
+def _stack(names: Names, components: Sequence[Part]) -> str:
+    return "\n".join(line for part in components for line in stack_lines(part.kind, names))
 
 
 def _usage(names: Names, components: Sequence[Part]) -> str:
     if not components:
         return "Steps return values as they always do; this saves them."
-    lines = [f"    {part.kind}: {names.flavor}" for part in components]
-    return "\n".join(["```yaml", "# zen.yaml", "stacks:", f"  {names.flavor}:", *lines, "```"])
+    lines = ["```yaml", "# zen.yaml", "stacks:", f"  {names.flavor}:", _stack(names, components), "```"]
+    return "\n".join(lines)
 
 
 def _to_do(parts: Sequence[Part]) -> str:
@@ -149,8 +161,9 @@ def _to_do(parts: Sequence[Part]) -> str:
 
 
 def _items(parts: Sequence[Part]) -> Iterator[str]:
+    yield "1. `pyproject.toml`: the description, your tool among the dependencies; `README.md`: what it is for."
     if any(part.kind != MATERIALIZER for part in parts):
-        yield "1. `config.py`: the settings, a help text each."
+        yield "1. `config.py`: the settings that your tool needs, a help text each; then `stack.example.yaml`."
     for part in parts:
         if part.kind == MATERIALIZER:
             yield f"1. `{part.module}.py`: `save` and `load`; the type's name in `pyproject.toml`."
@@ -159,3 +172,4 @@ def _items(parts: Sequence[Part]) -> Iterator[str]:
             if part.capabilities:
                 known = ", ".join(f"`{name}`" for name in part.capabilities)
                 yield f"1. `{part.cls}.capabilities`: {known}, or why not in `lacks` of its test."
+    yield "1. `tests/test_conformance.py`: settings that reach your tool, and what else the suite can be told."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -18,15 +19,22 @@ __all__ = ["Source", "bound_problem", "installed_requirements"]
 _REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(?:\[[^\]]*\])?\s*\(?\s*([^;)]*)")
 _CLAUSE = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
 _LOWER = {">=", ">", "~=", "==", "==="}
+_FOREIGN = {"__pycache__", "build", "dist", "node_modules", "site-packages"}
 _UPPER = {"<=", "<", "~=", "==", "==="}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A folder with a pyproject.toml that names a project."""
+    """A folder with a pyproject.toml that names a project.
+
+    Attributes:
+        project: The table `project`.
+        reports: Whether its pytest writes a conformance report by itself.
+    """
 
     folder: Path
     project: dict[str, Any]
+    reports: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> Source | None:
@@ -39,10 +47,12 @@ class Source:
         if not file.is_file():
             return None
         try:
-            project = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
+            data = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UsageError(f"{file} cannot be read: {error}") from error
-        return cls(folder=folder, project=project) if isinstance(project.get("name"), str) else None
+        project, pytest = data.get("project", {}), data.get("tool", {}).get("pytest", {})
+        reports = "--zen-report" in str(pytest.get("ini_options", pytest).get("addopts", ""))
+        return cls(folder=folder, project=project, reports=reports) if isinstance(project.get("name"), str) else None
 
     @property
     def distribution(self) -> str:
@@ -70,6 +80,19 @@ class Source:
         """What it depends on."""
         return list(self.project.get("dependencies", []))
 
+    def python_files(self) -> list[Path]:
+        """Return its Python files, tests too, sorted; not those of environments, builds and hidden folders."""
+        found: list[Path] = []
+        for place, folders, files in os.walk(self.folder):
+            here = Path(place)
+            folders[:] = [name for name in folders if not _is_foreign(here / name)]
+            found += [here / name for name in files if name.endswith(".py")]
+        return sorted(found)
+
+    def files(self) -> list[Path]:
+        """Return what its tests depend on: its Python files and its pyproject.toml."""
+        return [*self.python_files(), self.folder / "pyproject.toml"]
+
     def tests(self) -> str:
         """Return the text of all of its tests."""
         files = [file for name in ("tests", "test", "testing") for file in sorted((self.folder / name).rglob("*.py"))]
@@ -82,6 +105,11 @@ class Source:
         return [
             name for name, pattern in wanted.items() if next(places.get(name, self.folder).glob(pattern), None) is None
         ]
+
+
+def _is_foreign(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in _FOREIGN or (folder / "pyvenv.cfg").exists()
 
 
 def installed_requirements(distribution: str) -> list[str]:

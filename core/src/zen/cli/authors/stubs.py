@@ -14,7 +14,7 @@ from typing import Any
 
 from zen.cli.authors.imports import Imports
 
-__all__ = ["abstract_methods", "first_sentence", "method", "settings"]
+__all__ = ["abstract_methods", "comment", "first_sentence", "method", "settings", "signature"]
 
 _WIDTH = 120
 _EMPTY = {"str": '"{name}"', "frozenset[str]": "frozenset()"}
@@ -33,7 +33,7 @@ def first_sentence(documented: object) -> str:
     return paragraph.partition(". ")[0].removesuffix(".")
 
 
-def method(interface: type, name: str, *, place: str, imports: Imports, body: str = "") -> str:
+def method(interface: type, name: str, *, place: str, imports: Imports, body: str = "", note: str = "") -> str:
     """Return the code of one method, indented for a class.
 
     Args:
@@ -42,14 +42,15 @@ def method(interface: type, name: str, *, place: str, imports: Imports, body: st
         place: Where its author finds it, for the to-do line: `alerter.py: AcmeAlerter`.
         imports: Gets what the signature names.
         body: What it does; by default it raises its to-do line.
+        note: What that line says beside the first sentence of the docstring.
     """
     declared: Any = inspect.getattr_static(interface, name)
     is_property = isinstance(declared, property)
     function: Callable[..., Any] = declared.fget if is_property else declared
     lines = ["    @property"] if is_property else []
-    lines += _signature(function, imports)
+    lines += signature(function, imports)
     lines += _docstring(function)
-    lines += [body] if body else _to_do(f"to do: {place}.{name}: {first_sentence(function)}")
+    lines += [body] if body else _to_do(f"to do: {place}.{name}: {first_sentence(function)}{note}")
     return "\n".join(lines)
 
 
@@ -68,16 +69,16 @@ def settings(interface: type, name: str, imports: Imports) -> Iterator[str]:
             yield f"    {attribute}: {annotation} = {_EMPTY[kind].format(name=name)}"
 
 
-def _signature(function: Callable[..., Any], imports: Imports) -> list[str]:
-    """Return the lines of `def`, broken where ruff breaks them."""
+def signature(function: Callable[..., Any], imports: Imports) -> list[str]:
+    """Return the lines of `def`, broken where ruff breaks them; `imports` gets what they name."""
     parts, after_star = [], False
-    signature = inspect.signature(function)
-    for parameter in signature.parameters.values():
+    declared = inspect.signature(function)
+    for parameter in declared.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not after_star:
             parts.append("*")
             after_star = True
         parts.append(_parameter(parameter, imports, function.__module__))
-    returned = _annotation(signature.return_annotation, imports, function.__module__)
+    returned = _annotation(declared.return_annotation, imports, function.__module__)
     head, tail = f"    def {function.__name__}(", f") -> {returned}:"
     joined = ", ".join(parts)
     if len(head + joined + tail) <= _WIDTH:
@@ -85,6 +86,12 @@ def _signature(function: Callable[..., Any], imports: Imports) -> list[str]:
     if len(joined) + 8 <= _WIDTH:
         return [head, f"        {joined}", f"    {tail}"]
     return [head, *(f"        {part}," for part in parts), f"    {tail}"]
+
+
+def comment(text: str) -> list[str]:
+    """Return a text as lines of comment inside a class, below the code that they are about."""
+    prefix = "    #     "
+    return textwrap.wrap(text, _WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_long_words=False)
 
 
 def _parameter(parameter: inspect.Parameter, imports: Imports, module: str) -> str:

@@ -10,7 +10,7 @@ from zen.cli.authors.scaffold import kinds, project_files
 from zen.errors import UsageError, listing, nearest
 from zen.registry import BUILTIN, scan
 
-__all__ = ["write_project"]
+__all__ = ["known_kinds", "write_project"]
 
 
 def write_project(name: str, chosen: Sequence[str], folder: Path | None) -> tuple[Names, Path, list[Path]]:
@@ -23,7 +23,7 @@ def write_project(name: str, chosen: Sequence[str], folder: Path | None) -> tupl
     names = choose_names(name, catalog)
     where = folder or Path(names.distribution)
     oldest = next((entry.version for entry in catalog.entries if entry.distribution == BUILTIN), "0.1")
-    texts = project_files(names, _kinds(chosen), oldest=oldest.partition("+")[0])
+    texts = project_files(names, known_kinds(chosen), oldest=oldest.partition("+")[0])
     taken = [path for path in texts if (where / path).exists()]
     if taken:
         raise UsageError(
@@ -34,8 +34,12 @@ def write_project(name: str, chosen: Sequence[str], folder: Path | None) -> tupl
     return names, where, [where / path for path in texts]
 
 
-def _kinds(chosen: Sequence[str]) -> list[str]:
-    """Return the kinds, each once, in the order in which they were given; `-` counts as `_`."""
+def known_kinds(chosen: Sequence[str]) -> list[str]:
+    """Return the kinds, each once, in the order in which they were given; `-` counts as `_`.
+
+    Raises:
+        UsageError: For one that does not exist, with the nearest.
+    """
     given = list(dict.fromkeys(kind.replace("-", "_") for kind in chosen))
     for kind in given:
         if kind not in kinds():

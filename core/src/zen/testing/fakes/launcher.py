@@ -25,7 +25,7 @@ class FakeLauncher:
     """What an orchestrator is lent in tests. It pickles, and its copies in other processes write to the same file.
 
     Args:
-        journal: The file that takes a line for each event: `start NAME`, `end NAME`, `items NAME`.
+        journal: The file that takes a line for each event: `start NAME`, `end NAME`, `items NAME`, `died NAME`.
         states: The state that executing a step returns; `completed` for those that are not named.
         delays: For how many seconds a step runs.
         raising: The step whose execution raises, as it does when the metadata store fails.
@@ -57,6 +57,11 @@ class FakeLauncher:
             raise ComponentUnavailable(f"the metadata store went away in step {name!r}")
         self._note("end", name)
         return StepRunRecord(id=name, run_id=self.run_id, name=name, state=self.states.get(name, "completed"))
+
+    def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
+        """Write down that the process of a step died: that was its last attempt."""
+        self._note("died", name)
+        return StepRunRecord(id=name, run_id=self.run_id, name=name, state="failed")
 
     def items(self, name: str) -> list[str]:
         """Return the items of a mapped step."""
