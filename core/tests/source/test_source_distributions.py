@@ -61,6 +61,16 @@ def test_distribution_from_a_folder_is_known_by_its_files(site: Any) -> None:
     assert before != after
 
 
+def test_code_that_was_installed_from_a_folder_is_the_projects(root: Path, site: Any) -> None:
+    metadata = site("fakelib", "1.0", {"fakelib.py": "", "fakelib_c.so": ""})
+    other = site("fakegit", "1.0", {"fakegit.py": ""})
+    (metadata / "direct_url.json").write_text('{"url": "file:///x", "dir_info": {"editable": false}}')
+    (other / "direct_url.json").write_text('{"url": "https://x/y.git", "vcs_info": {"vcs": "git", "commit_id": "1"}}')
+    assert origin_of_file(_file("fakelib.py"), root).kind == "project"
+    assert origin_of_file(_file("fakelib_c.so"), root, "fakelib_c").kind == "distribution"
+    assert origin_of_file(_file("fakegit.py"), root).kind == "distribution"
+
+
 def test_distribution_of_an_egg_info_file_is_read(site: Any) -> None:
     site("x", "1", {})
     (Path(sys.path[0]) / "fakelib-1.2-py3.11.egg-info").write_text("")

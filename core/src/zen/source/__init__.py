@@ -1,6 +1,6 @@
 """The one layer that reads source code: module names, loading, fingerprints, snapshots."""
 
-from zen.source.fingerprint import Fingerprint, code_ref, fingerprint
+from zen.source.fingerprint import Fingerprint, code_ref, fingerprint, source_of
 from zen.source.git import commit_of
 from zen.source.loading import StopLoading, adopt_main, load_module, load_object, loading, prepare_path
 from zen.source.modules import module_name, project_name
@@ -25,5 +25,6 @@ __all__ = [
     "prepare_path",
     "project_name",
     "read_manifest",
+    "source_of",
     "take",
 ]

@@ -9,13 +9,37 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+from zen.source.names import installed
+from zen.source.pieces import Piece, Walker
 from zen.source.syntax import Binding
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(...))
 
 
-def named_types(value: Any, function: types.FunctionType, imports: dict[str, set[Binding]]) -> Iterator[Any]:
-    """Yield what an annotation of `function` is made of.
+def note_types(walk: Walker, value: Any, piece: Piece, names: dict[str, Any] | None = None, where: str = "") -> None:
+    """Note the types that an annotation names: their methods are what code calls on its arguments.
+
+    Args:
+        walk: The walk.
+        value: The annotation.
+        piece: Where it stands.
+        names: Names that it may use besides the global ones.
+        where: What it is, to refuse what it names in vain; empty where that does not matter.
+    """
+    for item in _named_types(value, piece, names or {}):
+        if isinstance(item, Binding):
+            walk.imported(item, (), piece)
+        elif isinstance(item, str):
+            if where:
+                walk.refuse(piece, f"{where} names {item!r}, which cannot be resolved")
+        elif isinstance(item, types.ModuleType):
+            walk.chain(item.__name__, (), piece, item)
+        else:
+            installed(walk, item, piece, reading=False)
+
+
+def _named_types(value: Any, piece: Piece, names: dict[str, Any]) -> Iterator[Any]:
+    """Yield what an annotation is made of.
 
     Types, modules and other objects come as they are. A name that only a type checker imports comes as the `Binding` of
     that import, and one that nothing defines as its text.
@@ -23,13 +47,13 @@ def named_types(value: Any, function: types.FunctionType, imports: dict[str, set
     if isinstance(value, typing.ForwardRef):
         value = value.__forward_arg__
     if isinstance(value, str):
-        yield from _named_in_text(value, function, imports)
+        yield from _named_in_text(value, piece, names)
         return
     for part in _parts(value):
         if part is value:
             yield value
         else:
-            yield from named_types(part, function, imports)
+            yield from _named_types(part, piece, names)
     for item in getattr(value, "__metadata__", ()):
         if not isinstance(item, _PLAIN):
             yield item
@@ -51,23 +75,15 @@ def _parts(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _named_in_text(text: str, function: types.FunctionType, imports: dict[str, set[Binding]]) -> Iterator[Any]:
-    names = _visible(function)
+def _named_in_text(text: str, piece: Piece, names: dict[str, Any]) -> Iterator[Any]:
+    imports = piece.file.imports if piece.file else {}
     try:
-        value = eval(text, function.__globals__, names)  # noqa: S307  # The user's own code, as typing evaluates it.
+        value = eval(text, piece.space, names)  # noqa: S307  # The user's own code, as typing evaluates it.
     except Exception:  # noqa: BLE001  # The user's annotation, which may import only while type checking.
-        yield from _roots(text, {**vars(builtins), **function.__globals__, **names}, imports)
+        yield from _roots(text, {**vars(builtins), **piece.space, **names}, imports)
     else:
         if not isinstance(value, str):
-            yield from named_types(value, function, imports)
-
-
-def _visible(function: types.FunctionType) -> dict[str, Any]:
-    names: dict[str, Any] = {parameter.__name__: parameter for parameter in getattr(function, "__type_params__", ())}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        if cell != types.CellType():
-            names[name] = cell.cell_contents
-    return names
+            yield from _named_types(value, piece, names)
 
 
 def _roots(text: str, names: dict[str, Any], imports: dict[str, set[Binding]]) -> Iterator[Any]:

@@ -49,15 +49,26 @@ def distribution_of(file: str, module: str) -> Distribution | None:
     What was installed from a folder, a file or a repository instead of an index may change without its version; there
     the digest of its file list is part of the version.
     """
+    owners = _owners(file, module)
+    if not owners:
+        return None
+    names = sorted({entry.name for entry in owners})
+    return "|".join(names), "|".join(sorted({entry.exact_version() for entry in owners}))
+
+
+def is_from_folder(file: str, module: str) -> bool:
+    """Say whether a file was installed from a folder of this machine, where somebody works on it."""
+    return any(entry.is_from_folder() for entry in _owners(file, module))
+
+
+def _owners(file: str, module: str) -> list[_Entry]:
     folder = site_folder(file) or _base_folder(file, module)
     relative = os.path.relpath(file, folder).replace(os.sep, "/")
-    neighbors = _neighbors(folder)
-    for entries in _candidates(neighbors, module, relative):
+    for entries in _candidates(_neighbors(folder), module, relative):
         owners = [entry for entry in entries if entry.owns(relative)]
         if owners:
-            names = sorted({entry.name for entry in owners})
-            return "|".join(names), "|".join(sorted({entry.exact_version() for entry in owners}))
-    return None
+            return owners
+    return []
 
 
 def installed(name: str) -> Distribution | None:
@@ -107,6 +118,9 @@ class _Entry:
             return any(start in b"\n" + record for start in (b"\n%s," % line, b'\n"%s",' % line))
         names = self.top_levels()
         return not names or _top(relative) in names
+
+    def is_from_folder(self) -> bool:
+        return b'"dir_info"' in _read(os.path.join(self.path, "direct_url.json"))
 
     def exact_version(self) -> str:
         if not os.path.exists(os.path.join(self.path, "direct_url.json")):

@@ -1,16 +1,18 @@
-"""What a function's code mentions: global names, attribute chains, imports, and what hides a name from this reading."""
+"""What one function's code reaches by its names, read from its source and its compiled code together."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from opcode import EXTENDED_ARG, opmap
 from types import CodeType, FunctionType
 
-from zen.source.syntax import Binding, Syntax, imports_in, normal_form, syntax_of
+from zen.source.changes import Change, changes_among
+from zen.source.mentions import Chain, Mentions, chain_of, mentions_of
+from zen.source.normal import Form, form_of
+from zen.source.scopes import nodes_in
+from zen.source.syntax import Binding, File, Syntax, imports_among, syntax_of
 
 # Opcode → how far its argument is shifted; what is missing in a version of Python does not occur in its code.
 _LOADS = {
@@ -20,46 +22,42 @@ _LOADS = {
 }
 _STORES = frozenset({opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]})
 
-# Attributes through which code gets at names that it does not spell out.
-_REFLECTION = frozenset(
-    {"__globals__", "__builtins__", "__subclasses__", "__getattribute__", "__closure__", "__code__"}
-)
-
-Chain = tuple[str, tuple[str, ...]]
-
 
 @dataclass(frozen=True, slots=True)
 class Decorator:
-    """A decorator of the function itself: the chain that it starts with (None for other expressions) and its text."""
+    """A decorator: the chain that it starts with (None for other expressions), its form, and what it mentions."""
 
     chain: Chain | None
     text: str
+    form: str
+    mentions: Mentions
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What one code object mentions.
+    """What one code object reaches.
 
     Attributes:
-        form: Digest of the normalised source.
+        form: Its normal form, without its own decorators.
         names: Global names that are read.
         assigned: Global names that are assigned or deleted.
-        chains: Names with the attributes taken from them: `np.linalg.norm` is `("np", ("linalg", "norm"))`.
-        quoted: Names after an `@` in texts, where data frames' query languages look for variables.
+        mentions: Names with their attributes, and blind spots.
         local_imports: Names that the function itself imports.
-        hidden: Why this reading cannot be complete.
-        imports: Names that import statements anywhere in the file bind.
+        decorators: The decorators of the function itself.
+        changes: What it obviously changes.
+        rebound: Names of functions around that it assigns.
+        file: The file that it stands in.
     """
 
-    form: str
+    form: Form
     names: frozenset[str]
     assigned: frozenset[str]
-    chains: tuple[Chain, ...]
-    quoted: frozenset[str]
+    mentions: Mentions
     local_imports: tuple[tuple[str, Binding], ...]
-    hidden: tuple[str, ...]
     decorators: tuple[Decorator, ...]
-    imports: dict[str, set[Binding]]
+    changes: frozenset[Change]
+    rebound: frozenset[str]
+    file: File
 
 
 _known: dict[int, tuple[CodeType, Reach]] = {}
@@ -67,7 +65,7 @@ _MOST = 4096
 
 
 def reach_of(function: FunctionType) -> Reach:
-    """Return what a function mentions; computed once per code object.
+    """Return what a function reaches; computed once per code object.
 
     Raises:
         SourceUnavailable: When its source is missing or another one.
@@ -98,20 +96,10 @@ def global_names(code: CodeType) -> tuple[set[str], set[str]]:
     return loads, stores
 
 
-def chain_of(node: ast.AST) -> Chain | None:
-    """Return a name with its attributes, where `getattr(x, "constant")` counts as an attribute; else None."""
-    attributes: list[str] = []
-    while True:
-        if isinstance(node, ast.Name):
-            return node.id, tuple(reversed(attributes))
-        if isinstance(node, ast.Attribute):
-            attributes.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Call) and len(node.args) == 2 and (name := _constant_getattr(node)) is not None:
-            attributes.append(name)
-            node = node.args[0]
-        else:
-            return None
+def decorator_of(expression: ast.expr) -> Decorator:
+    """Return what a decorator reaches."""
+    called = expression.func if isinstance(expression, ast.Call) else expression
+    return Decorator(chain_of(called), ast.unparse(called), form_of(expression).text, mentions_of([expression]))
 
 
 def _instructions(code: bytes) -> Iterator[tuple[int, int]]:
@@ -128,78 +116,16 @@ def _instructions(code: bytes) -> Iterator[tuple[int, int]]:
 
 def _analyse(code: CodeType, syntax: Syntax) -> Reach:
     node = syntax.node
-    visitor = _Visitor()
-    for part in node.body if isinstance(node.body, list) else [node.body]:
-        visitor.visit(part)
+    nodes = nodes_in(node)
     loads, stores = global_names(code)
     return Reach(
-        form=hashlib.sha256(normal_form(node).encode("utf-8", "surrogatepass")).hexdigest(),
+        form=form_of(node, nodes),
         names=frozenset(loads),
         assigned=frozenset(stores),
-        chains=tuple(sorted(visitor.chains)),
-        quoted=frozenset(visitor.quoted),
-        local_imports=tuple(sorted(imports_in(node))),
-        hidden=tuple(sorted(visitor.hidden)),
-        decorators=tuple(_decorator(expression) for expression in getattr(node, "decorator_list", ())),
-        imports=syntax.imports,
+        mentions=mentions_of(list(node.body) if isinstance(node.body, list) else [node.body]),
+        local_imports=tuple(sorted(imports_among(nodes))),
+        decorators=tuple(decorator_of(expression) for expression in getattr(node, "decorator_list", ())),
+        changes=changes_among(nodes),
+        rebound=frozenset(name for inner in nodes if isinstance(inner, ast.Nonlocal) for name in inner.names),
+        file=syntax.file,
     )
-
-
-def _decorator(expression: ast.expr) -> Decorator:
-    called = expression.func if isinstance(expression, ast.Call) else expression
-    return Decorator(chain_of(called), ast.unparse(called))
-
-
-class _Visitor(ast.NodeVisitor):
-    """Collects the longest chains; a chain inside another one is not visited again."""
-
-    def __init__(self) -> None:
-        self.chains: set[Chain] = set()
-        self.hidden: set[str] = set()
-        self.quoted: set[str] = set()
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str) and "@" in node.value:
-            self.quoted.update(re.findall(r"@(\w+)", node.value))
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self._take((node.id, ()))
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        chain = chain_of(node)
-        if chain is not None:
-            self._take(chain)
-        else:
-            self._reflect(node.attr)
-            self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        if not (isinstance(node.func, ast.Name) and node.func.id == "getattr"):
-            self.generic_visit(node)
-            return
-        name = _constant_getattr(node)
-        chain = chain_of(node.args[0]) if name is not None else None
-        if name is None:
-            self.hidden.add("uses getattr with a computed name")
-        elif chain is not None:
-            self._take((chain[0], (*chain[1], name)))
-        else:
-            self._reflect(name)
-        for argument in (*node.args[2 if chain else 0 :], *node.keywords):
-            self.visit(argument)
-
-    def _take(self, chain: Chain) -> None:
-        self.chains.add(chain)
-        for attribute in chain[1]:
-            self._reflect(attribute)
-
-    def _reflect(self, attribute: str) -> None:
-        if attribute in _REFLECTION:
-            self.hidden.add(f"uses {attribute}")
-
-
-def _constant_getattr(node: ast.Call) -> str | None:
-    if not (isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) >= 2):
-        return None
-    name = node.args[1]
-    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None

@@ -7,16 +7,16 @@ again and compared with the function's code object; a function whose source is n
 from __future__ import annotations
 
 import ast
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+from zen.source.scopes import FUNCTIONS, FunctionNode, nodes_in
+
 _FUTURE_ANNOTATIONS = 0x1000000  # The only future statement that still changes what is compiled.
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_DROPPED = frozenset({"ctx", "kind", "type_comment"})
 
 
 class Binding(NamedTuple):
@@ -26,12 +26,19 @@ class Binding(NamedTuple):
     attribute: str = ""
     level: int = 0
 
+    def path(self, package: str) -> str:
+        """Return the absolute name of the module, for a statement in a module of that package."""
+        if not self.level:
+            return self.module
+        base = package.rsplit(".", self.level - 1)[0] if self.level > 1 else package
+        return f"{base}.{self.module}" if self.module else base
+
 
 class Syntax(NamedTuple):
-    """A function's own tree, and what the import statements of its file bind."""
+    """A function's own tree, and the file that it stands in."""
 
     node: FunctionNode
-    imports: dict[str, set[Binding]]
+    file: File
 
 
 class SourceUnavailable(Exception):
@@ -45,21 +52,21 @@ def syntax_of(function: FunctionType) -> Syntax:
         SourceUnavailable: When there is no source, or another one than that which runs.
     """
     code = function.__code__
-    file = _file(code.co_filename, function.__globals__)
+    file = file_named(code.co_filename, function.__globals__)
     if file is None:
         raise SourceUnavailable("its source is not available")
     for statement in file.statements_at(code.co_firstlineno):
-        nodes = [node for node in ast.walk(statement) if _is_at(node, code)]
+        nodes = [node for node in file.functions_in(statement) if _is_at(node, code)]
         if nodes and file.compiles_to(statement, code):
             if len(nodes) > 1:
                 raise SourceUnavailable("several functions stand on its line")
-            return Syntax(nodes[0], file.imports)  # type: ignore[arg-type]  # _is_at lets only functions through.
+            return Syntax(nodes[0], file)
     raise SourceUnavailable("its source is not what runs: the file changed after its import, or was rewritten by it")
 
 
-def imports_in(node: ast.AST) -> Iterator[tuple[str, Binding]]:
-    """Yield the names that the import statements inside `node` bind, with what they bind them to."""
-    for inner in ast.walk(node):
+def imports_among(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, Binding]]:
+    """Yield the names that the import statements among some nodes bind, with what they bind them to."""
+    for inner in nodes:
         if isinstance(inner, ast.Import):
             for alias in inner.names:
                 whole = alias.name if alias.asname else alias.name.partition(".")[0]
@@ -71,70 +78,70 @@ def imports_in(node: ast.AST) -> Iterator[tuple[str, Binding]]:
                 yield alias.asname or alias.name, Binding(inner.module or "", alias.name, inner.level)
 
 
-def normal_form(node: FunctionNode) -> str:
-    """Return a function's tree as text: no positions, comments, docstrings, own decorators; everything else counts."""
-    keep_docstrings = any(getattr(inner, "attr", getattr(inner, "id", "")) == "__doc__" for inner in ast.walk(node))
-    fields = [name for name in node._fields if name != "decorator_list"]
-    return type(node).__name__ + _fields(node, fields, keep_docstrings)
-
-
-def _fields(node: ast.AST, names: list[str] | tuple[str, ...], docstrings: bool) -> str:
-    return f"({','.join([_dump(getattr(node, name, None), docstrings) for name in names if name not in _DROPPED])})"
-
-
-def _dump(value: Any, docstrings: bool) -> str:
-    if isinstance(value, ast.Constant):
-        return f"{type(value.value).__name__}:{value.value!r}"
-    if isinstance(value, ast.AST):
-        return type(value).__name__ + _fields(value, value._fields, docstrings)
-    if isinstance(value, list):
-        return f"[{','.join([_dump(item, docstrings) for item in value if not _is_idle(item, docstrings)])}]"
-    return repr(value)
-
-
-def _is_idle(item: Any, docstrings: bool) -> bool:
-    if type(item) is ast.Expr and type(item.value) is ast.Constant:
-        return not docstrings
-    return type(item) is ast.Pass
-
-
-def _is_at(node: ast.AST, code: CodeType) -> bool:
-    if not isinstance(node, _FUNCTIONS):
-        return False
-    return _first_line(node) == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name
-
-
-def _first_line(node: Any) -> int:
+def first_line(node: Any) -> int:
+    """Return the line on which a statement or function begins, decorators included."""
     first: int = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
     return first
 
 
-class _File:
-    """One version of a source file."""
+def _is_at(node: ast.AST, code: CodeType) -> bool:
+    return first_line(node) == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name
 
-    def __init__(self, name: str, text: bytes | str) -> None:
+
+class File:
+    """One version of a source file.
+
+    Attributes:
+        name: Its path, or the name of a notebook's cell.
+        text: Its bytes, or the text of a cell.
+        tree: Its syntax.
+        modified: When it was written, in nanoseconds since 1970; 0 for what is no file and does not change.
+    """
+
+    def __init__(self, name: str, text: bytes | str, modified: int = 0) -> None:
         self.name = name
+        self.text = text
+        self.modified = modified
         self.tree = ast.parse(text)
-        self.imports: dict[str, set[Binding]] = {}
-        for bound, binding in imports_in(self.tree):
-            self.imports.setdefault(bound, set()).add(binding)
         self._import_statements = list(_module_imports(self.tree.body))
-        self._whole: dict[int, list[CodeType]] = {}
+        self._functions: dict[int, list[FunctionNode]] = {}
+        self._compiled: dict[tuple[int, int], list[CodeType]] = {}
+
+    @functools.cached_property
+    def imports(self) -> dict[str, set[Binding]]:
+        """What the import statements anywhere in the file bind names to."""
+        found: dict[str, set[Binding]] = {}
+        for bound, binding in imports_among(nodes_in(self.tree)):
+            found.setdefault(bound, set()).add(binding)
+        return found
 
     def statements_at(self, line: int) -> Iterator[ast.stmt]:
+        """Yield the statements at the top of the file that a line belongs to."""
         for statement in self.tree.body:
-            if _first_line(statement) <= line <= (statement.end_lineno or 0):
+            if first_line(statement) <= line <= (statement.end_lineno or 0):
                 yield statement
+
+    def functions_in(self, statement: ast.stmt) -> list[FunctionNode]:
+        """Return the functions that a statement at the top of the file defines, at any depth."""
+        found = self._functions.get(id(statement))
+        if found is None:
+            found = [node for node in nodes_in(statement) if isinstance(node, FUNCTIONS)]
+            self._functions[id(statement)] = found
+        return found
 
     def compiles_to(self, statement: ast.stmt, code: CodeType) -> bool:
         """Say whether `code` is what `statement` compiles to, positions included (code objects compare by value)."""
         flags = code.co_flags & _FUTURE_ANNOTATIONS
         # The compiler treats attributes of imported modules in a way of its own, so it has to see the imports.
-        if code in self._compile([*self._import_statements, statement], flags):
+        if code in self._codes(id(statement), [*self._import_statements, statement], flags):
             return True
-        if flags not in self._whole:
-            self._whole[flags] = self._compile(self.tree.body, flags)
-        return code in self._whole[flags]
+        return code in self._codes(0, self.tree.body, flags)
+
+    def _codes(self, key: int, statements: list[ast.stmt], flags: int) -> list[CodeType]:
+        found = self._compiled.get((key, flags))
+        if found is None:
+            found = self._compiled[key, flags] = self._compile(statements, flags)
+        return found
 
     def _compile(self, statements: list[ast.stmt], flags: int) -> list[CodeType]:
         try:
@@ -148,7 +155,7 @@ def _module_imports(statements: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     for node in statements:
         if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != "__future__"):
             yield node
-        elif not isinstance(node, _SCOPES):
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and not isinstance(node, _SCOPES):
             yield from _module_imports(ast.iter_child_nodes(node))
 
 
@@ -159,18 +166,21 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
-_files: dict[str, tuple[object, _File | None]] = {}
+_files: dict[str, tuple[object, File | None]] = {}
 
 
-def _file(name: str, module_globals: dict[str, Any]) -> _File | None:
+def file_named(name: str, module_globals: dict[str, Any] | None = None) -> File | None:
+    """Return a source file as it is now, or the cell of a notebook; None for what is not there or is no Python."""
+    modified = 0
     try:
         status = os.stat(name)
-        version: object = (status.st_mtime_ns, status.st_size, status.st_ino)
+        modified = status.st_mtime_ns
+        version: object = (modified, status.st_size, status.st_ino)
     except (OSError, ValueError):
-        version = "".join(_lines(name, module_globals))
+        version = "".join(_lines(name, module_globals or {}))
     known = _files.get(name)
     if known is None or known[0] != version:
-        known = _files[name] = version, _read(name, version)
+        known = _files[name] = version, _read(name, version, modified)
     return known[1]
 
 
@@ -181,11 +191,11 @@ def _lines(name: str, module_globals: dict[str, Any]) -> list[str]:
     return linecache.getlines(name, module_globals)
 
 
-def _read(name: str, version: object) -> _File | None:
+def _read(name: str, version: object, modified: int) -> File | None:
     try:
         if isinstance(version, str):
-            return _File(name, version) if version else None
+            return File(name, version) if version else None
         with open(name, "rb") as file:
-            return _File(name, file.read())
+            return File(name, file.read(), modified)
     except (OSError, SyntaxError, ValueError, RecursionError):
         return None
