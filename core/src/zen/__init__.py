@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zen.authoring import Pipeline, PipelineOptions, Retries, Step, StepOptions, pipeline, step
     from zen.authoring.models import Model
+    from zen.authoring.space import choice, uniform
     from zen.authoring.within import (
         alert,
         load_artifact,
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
         save_artifact,
         validate,
     )
-    from zen.client import ArtifactView, Client, ModelVersionView, RunView, StepView
+    from zen.client import ArtifactView, Client, ModelVersionView, RunView, StepView, Sweep
     from zen.client.packing import pack, unpack
     from zen.engine import ArtifactConfig, StepContext, get_step_context
     from zen.errors import RunFailed, ZenError
+    from zen.records import CachePolicy
     from zen.secrets import Secret
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "zen.authoring": ("Pipeline", "PipelineOptions", "Retries", "Step", "StepOptions", "pipeline", "step"),
     "zen.authoring.models": ("Model",),
+    "zen.authoring.space": ("choice", "uniform"),
     "zen.authoring.within": (
         "alert",
         "load_artifact",
@@ -52,10 +55,11 @@ _HOMES = {
         "save_artifact",
         "validate",
     ),
-    "zen.client": ("ArtifactView", "Client", "ModelVersionView", "RunView", "StepView"),
+    "zen.client": ("ArtifactView", "Client", "ModelVersionView", "RunView", "StepView", "Sweep"),
     "zen.client.packing": ("pack", "unpack"),
     "zen.engine": ("ArtifactConfig", "StepContext", "get_step_context"),
     "zen.errors": ("RunFailed", "ZenError"),
+    "zen.records": ("CachePolicy",),
     "zen.secrets": ("Secret",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -63,6 +67,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ArtifactConfig",
     "ArtifactView",
+    "CachePolicy",
     "Client",
     "Model",
     "ModelVersionView",
@@ -76,8 +81,10 @@ __all__ = [
     "StepContext",
     "StepOptions",
     "StepView",
+    "Sweep",
     "ZenError",
     "alert",
+    "choice",
     "get_step_context",
     "load_artifact",
     "log_figure",
@@ -92,6 +99,7 @@ __all__ = [
     "promote",
     "save_artifact",
     "step",
+    "uniform",
     "unpack",
     "validate",
 ]

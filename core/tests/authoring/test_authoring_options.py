@@ -36,7 +36,7 @@ def test_pipeline_runs_on_its_parameters(flow) -> None:
 
 def test_unknown_options_name_the_nearest(flow) -> None:
     with pytest.raises(
-        UsageError, match="pipeline 'training' has no option 'enable_cashe'; it has: config_path"
+        UsageError, match="pipeline 'training' has no option 'enable_cashe'; it has: cache_policy, config_path"
     ) as caught:
         flow.training.with_options(enable_cashe=False)
     assert caught.value.hint == "did you mean 'enable_cache'?"

@@ -8,7 +8,6 @@ from typing import Any
 from zen.authoring.options import StepOptions
 from zen.engine import Signature, expectations_of
 from zen.errors import UsageError, listing, nearest
-from zen.expect import COMPARISONS
 from zen.identity import is_plain
 from zen.records import to_json
 
@@ -36,13 +35,6 @@ def expectations(options: StepOptions, signature: Signature, step: str) -> dict[
             )
         found[name] = {"rules": [to_json(rule) for rule in rules], "on_failure": options.on_failed_check}
     return found
-
-
-def unfixed(expected: Mapping[str, Any]) -> list[str]:
-    """Return the names of tables that checks compare with, and that mean another version tomorrow."""
-    rules = [rule for checks in expected.values() for rule in checks["rules"] if rule["rule"] in COMPARISONS]
-    references = [str(rule["arguments"]["reference"]) for rule in rules]
-    return [name for name in dict.fromkeys(references) if not name.rpartition("@")[2].isdigit()]
 
 
 def _of_one(checks: Any, names: list[str], step: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zen.authoring.models import Model
     from zen.expect import Expectation
     from zen.interfaces import Materializer
-    from zen.records import ExecutionMode
+    from zen.records import CachePolicy, ExecutionMode
 
 O = TypeVar("O")  # noqa: E741  # one of the two option classes
 Hook = Callable[..., Any]
@@ -45,6 +45,7 @@ class StepOptions:
         name: The name of the step; by default the function's.
         enable_cache: Whether an earlier result may be taken; None leaves it to the pipeline.
         cache_version: Your own part of the cache key: change it when the result changes for a reason zen cannot see.
+        cache_policy: How long results may be taken, what does not count for them, and what they depend on.
         retries: How often to try again, as a number or as `Retries`.
         timeout: Seconds that one attempt may take; the step then runs in a process of its own.
         isolate: Always run in a process of its own.
@@ -64,6 +65,7 @@ class StepOptions:
     name: str = ""
     enable_cache: bool | None = None
     cache_version: str = ""
+    cache_policy: CachePolicy | None = None
     retries: int | Retries = 0
     timeout: float | None = None
     isolate: bool = False
@@ -92,6 +94,7 @@ class PipelineOptions:
         stack: The stack to run on; by default the active one.
         run_name: The name of the run, with `{pipeline}`, `{date}`, `{time}`, `{stack}`, `{id}` and parameters in it.
         enable_cache: Whether earlier results may be taken; False turns the cache off for every step.
+        cache_policy: For the steps that have none of their own.
         parameters: Parameters of the pipeline; those of the call come first.
         config_path: A YAML or JSON file with a run configuration.
         tags: Labels of the run.
@@ -108,6 +111,7 @@ class PipelineOptions:
     stack: str = ""
     run_name: str = ""
     enable_cache: bool | None = None
+    cache_policy: CachePolicy | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     config_path: str | Path | None = None
     tags: Sequence[str] = ()
@@ -155,6 +159,7 @@ def _check(options: Any, what: str) -> None:
         for hook in given if isinstance(given, list | tuple) else (given,):
             if not callable(hook):
                 raise UsageError(f"{hook!r} cannot be a hook of {what}", hint="give a function")
+    _check_policy(options.cache_policy, what)
     if isinstance(options, StepOptions):
         _check_step(options, what)
     elif options.model is not None and not hasattr(options.model, "spec"):
@@ -164,6 +169,16 @@ def _check(options: Any, what: str) -> None:
             f"{what} has no execution mode {options.execution_mode!r}; there are: {listing(MODES)}",
             hint=nearest(str(options.execution_mode), MODES),
         )
+
+
+def _check_policy(policy: Any, what: str) -> None:
+    if policy is None:
+        return
+    if not hasattr(policy, "depends_on"):
+        raise UsageError(f"the cache policy of {what} is {policy!r}", hint="give a zen.CachePolicy(…)")
+    for name in ("ignore", "depends_on"):
+        if isinstance(getattr(policy, name), str):
+            raise UsageError(f"{name} of the cache policy of {what} is a text", hint="give several: ('a', 'b')")
 
 
 def _check_step(options: StepOptions, what: str) -> None:

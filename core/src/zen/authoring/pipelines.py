@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from zen.authoring.definitions import current_trace
@@ -12,8 +12,8 @@ from zen.authoring.options import PipelineOptions, changed, make
 from zen.errors import UsageError
 
 if TYPE_CHECKING:
-    from zen.client import RunView
-    from zen.records import Plan
+    from zen.client import RunView, Sweep
+    from zen.records import CacheDecision, Plan
     from zen.stacks import Project
 
 
@@ -70,6 +70,57 @@ class Pipeline:
         from zen.authoring import running
 
         return running.draft(self, args, kwargs).draft.plan
+
+    def sweep(
+        self,
+        space: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
+        /,
+        *,
+        name: str = "",
+        runs: int | None = None,
+        seed: int | None = None,
+        parallel: int = 1,
+        stop_after_failures: int | None = None,
+        **parameters: Any,
+    ) -> Sweep:
+        """Run the pipeline with different parameters, as a group of runs that share what their steps have in common.
+
+            training.sweep(lr=[0.1, 0.01], depth=[2, 4])                           # every combination
+            training.sweep([{"lr": 0.1, "depth": 2}, {"lr": 0.01, "depth": 4}])    # these
+            training.sweep(lr=zen.uniform(0.001, 0.1, log=True), depth=zen.choice(2, 4, 8), runs=20, seed=1)
+
+        A run that fails, or cannot start, does not end the sweep. After Ctrl-C what is done is recorded, and
+        `Client().group(name)` returns it.
+
+        Args:
+            space: Combinations, as mappings. Or a mapping of what else would be a keyword here, for parameters that
+                are called like one of these arguments: `{"seed": [1, 2, 3]}`.
+            name: What the group is called; runs of an earlier sweep of that name are in the same group.
+            runs: How many random combinations to make; without it every combination is made.
+            seed: Whole number that random combinations are computed from; by default 0.
+            parallel: How many runs may go at once. With several, steps run in other processes.
+            stop_after_failures: How many runs may fail before no more are started.
+            parameters: For each parameter a list of values, `zen.uniform(…)`, `zen.choice(…)`, or one value for all
+                runs. A list as a value is given inside a list: `layers=[[64, 64], [32]]`.
+
+        Raises:
+            UsageError: Before anything runs: for unknown names, wrong types, nothing to try, and over 10,000 runs.
+        """
+        from zen.authoring import sweeping
+        from zen.authoring.space import check_counts, combinations
+        from zen.source import StopLoading, loading
+
+        if loading():
+            raise StopLoading
+        check_counts(parallel=parallel, stop_after_failures=stop_after_failures)
+        tried = combinations(self.name, list(self.parameters), space, parameters, runs=runs, seed=seed)
+        return sweeping.sweep(self, tried, name=name, parallel=parallel, stop_after_failures=stop_after_failures)
+
+    def forecast(self, *args: Any, **kwargs: Any) -> dict[str, CacheDecision]:
+        """Return what a call would do, without running anything: for each step whether it would come from the cache."""
+        from zen.authoring import running
+
+        return running.forecast(self, args, kwargs)[1]
 
     def with_options(self, **options: Any) -> Pipeline:
         """Return the pipeline with other options; see `PipelineOptions` for what they are.

@@ -14,10 +14,10 @@ from zen.authoring.options import PipelineOptions, changed
 from zen.authoring.runconfig import RunConfig
 from zen.authoring.tracing import Trace, check_argument, outputs_of
 from zen.client import ArtifactView, Client, RunView, open_client
-from zen.engine import Draft, annotations_of, current_progress, launch, without_our_frames
+from zen.engine import Draft, annotations_of, current_progress, foresee, launch, without_our_frames
 from zen.errors import RunFailed, UsageError, nearest
 from zen.identity import is_plain, to_plain
-from zen.records import Plan, StackSpec
+from zen.records import CacheDecision, Plan, StackSpec
 from zen.source import StopLoading, adopt_main, loading
 from zen.stacks import Project, find_project, secret_references
 
@@ -35,8 +35,12 @@ class Drafted:
 
 def run(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RunView:
     """Run a pipeline and return the run; see `Pipeline.__call__`."""
-    _refuse_second_import(pipeline)
-    drafted = draft(pipeline, args, kwargs)
+    refuse_second_import(pipeline)
+    return launched(draft(pipeline, args, kwargs))
+
+
+def launched(drafted: Drafted) -> RunView:
+    """Run what was drafted and return the run; see `Pipeline.__call__`."""
     finished = launch(drafted.draft, drafted.client.open_stack)
     view = drafted.client.view(finished.run)
     if finished.run.state == "failed" and drafted.options.raise_on_failure:
@@ -58,11 +62,11 @@ def draft(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str,
     project = project_of(pipeline)
     adopt_main(project.root)
     config = RunConfig.read(pipeline.options.config_path)
-    options = _merged(pipeline.options, config)
+    options = merged(pipeline.options, config)
     client = open_client(stack=options.stack or None, project=project)
     trace = Trace(pipeline.name, options, config, client)
     config.check_parameters(pipeline.parameters)
-    given = _bound(pipeline, args, kwargs, {**config.parameters, **options.parameters})
+    given = bound(pipeline, args, kwargs, {**config.parameters, **options.parameters})
     with trace.active():
         returned = pipeline.function(**given)
     trace.check_config()
@@ -77,9 +81,17 @@ def draft(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str,
     return Drafted(traced, client, options)
 
 
+def forecast(
+    pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Plan, dict[str, CacheDecision]]:
+    """Return the plan of a call, and for each step whether it would come from the cache, and why; nothing runs."""
+    drafted = draft(pipeline, args, kwargs)
+    return drafted.draft.plan, foresee(drafted.draft, drafted.client.open_stack)
+
+
 def join(pipeline: PipelineDefinition, trace: Collector, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Add a pipeline's steps to the pipeline that calls it, and return what its function returns."""
-    given = _bound(pipeline, args, kwargs, pipeline.options.parameters)
+    given = bound(pipeline, args, kwargs, pipeline.options.parameters)
     with trace.nested(pipeline.name, enable_cache=pipeline.options.enable_cache):
         return pipeline.function(**given)
 
@@ -90,7 +102,7 @@ def project_of(pipeline: PipelineDefinition) -> Project:
     return find_project(file if file.is_file() else None)
 
 
-def _refuse_second_import(pipeline: PipelineDefinition) -> None:
+def refuse_second_import(pipeline: PipelineDefinition) -> None:
     """Refuse to run while `multiprocessing` imports the script once more to start a process: that would never end."""
     if loading():
         raise StopLoading
@@ -130,9 +142,10 @@ def _planned(
     )
 
 
-def _bound(
+def bound(
     pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Return what each parameter of a pipeline gets; see that it is what the parameter is annotated with."""
     for name in (*kwargs, *defaults):
         if name not in pipeline.parameters:
             raise UsageError(
@@ -143,18 +156,18 @@ def _bound(
     signature = inspect.signature(pipeline.function)
     try:
         given = signature.bind_partial(*args, **kwargs).arguments
-        bound = signature.bind(**{**defaults, **given})
+        arguments = signature.bind(**{**defaults, **given})
     except TypeError as error:
         raise UsageError(f"pipeline {pipeline.name!r}: {error}") from None
-    bound.apply_defaults()
+    arguments.apply_defaults()
     annotations = annotations_of(pipeline.function)
-    for name, value in bound.arguments.items():
+    for name, value in arguments.arguments.items():
         if not isinstance(value, ArtifactView) and value is not pipeline.parameters[name].default:
             check_argument(f"pipeline {pipeline.name!r}", name, value, annotations.get(name, Any))
-    return dict(bound.arguments)
+    return dict(arguments.arguments)
 
 
-def _merged(options: PipelineOptions, config: RunConfig) -> PipelineOptions:
+def merged(options: PipelineOptions, config: RunConfig) -> PipelineOptions:
     """Return the options with what only the file says; tags of both are kept."""
     said = config.options()
     tags = (*options.tags, *said.pop("tags", ()))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zen.authoring.checks import expectations, unfixed
+from zen.authoring.checks import expectations
 from zen.authoring.definitions import StepDefinition, trace
 from zen.authoring.handles import OutputHandle, StepHandle
 from zen.authoring.models import Model
@@ -79,7 +79,7 @@ class Trace:
         expected = expectations(options, step.signature, full)
         self.steps[full] = StepSpec(
             name=full,
-            code=_comparing(self.code(step.function), unfixed(expected)),
+            code=self.code(step.function),
             inputs={key: self._input(value, f"{full}.{key}") for key, value in arguments.items()},
             outputs=tuple(
                 replace(output.spec(), materializer=_materializer(options, output.name) or output.spec().materializer)
@@ -108,6 +108,8 @@ class Trace:
                 fingerprint=seen.digest,
                 opaque=tuple(seen.reasons),
                 distributions=dict(seen.distributions),
+                parts={f"{kind} {name}": digest for kind, name, digest in seen.parts},
+                seen="" if seen.digest else seen.seen,
             )
         return self._codes[function]
 
@@ -242,8 +244,9 @@ class Trace:
             return Input(kind="artifact", artifact=artifact_id)
 
     def _cache(self, options: StepOptions) -> CachePolicy:
-        enabled = not self._uncached and options.enable_cache is not False
-        return CachePolicy(enabled=enabled, version=options.cache_version)
+        policy = options.cache_policy or self.options.cache_policy or CachePolicy()
+        enabled = policy.enabled and not self._uncached and options.enable_cache is not False
+        return replace(policy, enabled=enabled, version=options.cache_version or policy.version)
 
 
 def check_argument(where: str, name: str, value: Any, annotation: Any) -> None:
@@ -264,12 +267,6 @@ def check_argument(where: str, name: str, value: Any, annotation: Any) -> None:
             f"{where}: {name!r} is declared as {_bare(annotation)}, and was given"
             f" {_shown(value)} ({type(value).__qualname__})"
         )
-
-
-def _comparing(code: CodeRef, names: list[str]) -> CodeRef:
-    """Say why results cannot be cached that depend on which version of a table is the newest."""
-    reasons = [f"its checks compare with the newest version of {name!r} (name one: {name}@3)" for name in names]
-    return replace(code, opaque=(*code.opaque, *reasons)) if reasons else code
 
 
 def _leads_to(function: Callable[..., Any], module: str, name: str) -> bool:

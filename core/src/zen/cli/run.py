@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zen.cli.group import Command, json_option
-from zen.cli.output import emit_json, fields, say, table, write
+from zen.cli.output import emit_json, fields, record_json, say, table, write
 from zen.cli.runs import error_text, run_details
 from zen.cli.session import stack_option
 
 if TYPE_CHECKING:
     from zen.authoring import Pipeline
     from zen.client import RunView
-    from zen.records import Input, Plan, StepSpec
+    from zen.records import CacheDecision, Input, Plan, StepSpec
 
 EXIT_CODES = {"completed": 0, "cancelled": 130}
 MOST_TRACEBACKS = 3
@@ -31,14 +31,19 @@ class RunCommand(Command):
         """Find TARGET and import its pipeline, then read all the options."""
         target = self._target(ctx, args)
         if target and not ctx.resilient_parsing:  # completing a command line runs no code of the project
-            from zen.cli.parameters import options
             from zen.cli.target import load_pipeline
 
             pipeline = load_pipeline(target)
             taken = [name for own in super().get_params(ctx) for name in (*own.opts, *own.secondary_opts)]
             ctx.meta.update({_PIPELINE: pipeline, "zen.target": target})
-            ctx.meta["zen.options"] = options(pipeline.function, taken)
+            ctx.meta["zen.options"] = self.parameter_options(pipeline, taken)
         return super().parse_args(ctx, args)
+
+    def parameter_options(self, pipeline: Pipeline, taken: list[str]) -> list[click.Option]:
+        """Return an option for each parameter of the pipeline."""
+        from zen.cli.parameters import options
+
+        return options(pipeline.function, taken)
 
     def _target(self, ctx: click.Context, args: list[str]) -> str | None:
         parser = self.make_parser(ctx)
@@ -50,7 +55,7 @@ class RunCommand(Command):
 
             raise UsageError(
                 f"no option {target} before TARGET",
-                hint=f"options of the pipeline stand after it: zen run FILE {target}",
+                hint=f"options of the pipeline stand after it: {ctx.command_path} FILE {target}",
             )
         return target if isinstance(target, str) else None
 
@@ -100,7 +105,7 @@ def _complete_target(_ctx: click.Context, _parameter: click.Parameter, incomplet
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
     help="A YAML file with parameters and settings; what is given here goes before it.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would run, and why; run nothing.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, dry_run: bool, as_json: bool, **settings: Any) -> int:
@@ -113,10 +118,12 @@ def command(ctx: click.Context, /, dry_run: bool, as_json: bool, **settings: Any
 
     parameters = given(ctx)
     pipeline = ctx.meta[_PIPELINE].with_options(**_options(ctx.meta[_PIPELINE], settings))
-    _require_all(pipeline, parameters, ctx)
-    with _explained(pipeline):
+    require_all(pipeline, parameters, ctx)
+    with explained(pipeline):
         if dry_run:
-            show_plan(pipeline.plan(**parameters), as_json=as_json)
+            from zen.authoring.running import forecast
+
+            show_plan(*forecast(pipeline, (), parameters), as_json=as_json)
             return 0
         run = _run(pipeline, parameters)
     if as_json:
@@ -138,7 +145,8 @@ def _options(pipeline: Pipeline, settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _require_all(pipeline: Pipeline, given: dict[str, Any], ctx: click.Context) -> None:
+def require_all(pipeline: Pipeline, given: dict[str, Any], ctx: click.Context) -> None:
+    """See that every parameter has a value, and name the options of those that have none."""
     from zen.authoring.runconfig import RunConfig
     from zen.cli.parameters import PREFIX
     from zen.errors import UsageError, listing
@@ -150,12 +158,12 @@ def _require_all(pipeline: Pipeline, given: dict[str, Any], ctx: click.Context) 
         missing = [flags[f"{PREFIX}{name}"] for name in wanted]
         raise UsageError(
             f"pipeline {pipeline.name!r} needs {listing(missing)}",
-            hint=f"see 'zen run {ctx.meta['zen.target']} --help'",
+            hint=f"see '{ctx.command_path} {ctx.meta['zen.target']} --help'",
         )
 
 
 @contextlib.contextmanager
-def _explained(pipeline: Pipeline) -> Iterator[None]:
+def explained(pipeline: Pipeline) -> Iterator[None]:
     """Show where in the project a mistake was made, when the pipeline function itself made it."""
     import traceback
 
@@ -199,10 +207,10 @@ def conclude(run: RunView) -> None:
     say(f"look at it: zen show {run.id[:8]}" + (f", zen logs {run.id[:8]} {failed[0].name}" if failed else ""))
 
 
-def show_plan(plan: Plan, *, as_json: bool) -> None:
-    """Write a plan."""
+def show_plan(plan: Plan, decisions: dict[str, CacheDecision], *, as_json: bool) -> None:
+    """Write a plan, with what would come from the cache."""
     if as_json:
-        emit_json(plan.to_json())
+        emit_json({**plan.to_json(), "cache": {name: record_json(each) for name, each in decisions.items()}})
         return
     parameters = ", ".join(f"{name}={value!r}" for name, value in plan.parameters.items())
     fields(
@@ -215,9 +223,16 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         ]
     )
     write("")
-    rows = [(each.name, ", ".join(each.upstream()), _arguments(each), _outputs(each)) for each in plan.steps]
-    table(("step", "waits for", "arguments", "outputs"), rows)
+    rows = [
+        (each.name, _would(decisions[each.name]), ", ".join(each.upstream()), _arguments(each), _outputs(each))
+        for each in plan.steps
+    ]
+    table(("step", "would", "waits for", "arguments", "outputs"), rows)
     say("nothing was run")
+
+
+def _would(decision: CacheDecision) -> str:
+    return "be taken from the cache" if decision.status == "hit" else f"run: {decision.reason}"
 
 
 def _arguments(step: StepSpec) -> str:

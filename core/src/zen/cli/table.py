@@ -34,12 +34,36 @@ COMMANDS: dict[str, Row] = {
             target="zen.cli.resume:command",
             summary="Go on with a run that failed, was cancelled or was lost.",
         ),
+        Row(
+            name="reproduce",
+            section="Runs",
+            target="zen.cli.reproduce:command",
+            summary="Repeat a run from its snapshot, and compare what every step gives.",
+        ),
+        Row(
+            name="sweep",
+            section="Runs",
+            target="zen.cli.sweep:group",
+            summary="Run a pipeline with many parameters; list and show such sweeps.",
+        ),
         Row(name="runs", section="Runs", target="zen.cli.runs:runs", summary="List runs, newest first."),
         Row(
             name="show",
             section="Runs",
             target="zen.cli.runs:show",
             summary="Show one run: its steps, outputs and metrics.",
+        ),
+        Row(
+            name="compare",
+            section="Runs",
+            target="zen.cli.compare:command",
+            summary="Show what is the same and what differs between runs.",
+        ),
+        Row(
+            name="why",
+            section="Runs",
+            target="zen.cli.why:command",
+            summary="Say why steps ran, or came from the cache.",
         ),
         Row(name="logs", section="Runs", target="zen.cli.runs:logs", summary="Print what the steps of a run printed."),
         Row(

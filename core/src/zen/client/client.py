@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from zen.client.deployments import DeploymentAccess
+from zen.client.explaining import Explanation, explain
 from zen.client.lineage import Direction, Lineage, lineage_of
 from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
+from zen.client.reproduction import Reproduction
+from zen.client.sweeps import GroupAccess
+from zen.client.tables import TableAccess
 from zen.client.views import ArtifactView, RunView
 from zen.client.workspaces import open_workspace
 from zen.engine import current_progress, find_artifact, reap, resume
@@ -22,12 +26,15 @@ from zen.stacks.materialization import load
 from zen.stacks.opening import OpenStack
 from zen.storage import Database, FolderWriter, Label, Models, write_label
 
+if TYPE_CHECKING:
+    from zen.client.comparing import Comparison
+
 _LAST = re.compile(r"last(?:~(\d+))?")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 
 
-class Client(ModelAccess, DeploymentAccess):
+class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
     """Reads runs, steps, artifacts and models of a stack.
 
     Args:
@@ -66,10 +73,30 @@ class Client(ModelAccess, DeploymentAccess):
         state: str | None = None,
         name: str | None = None,
         tag: str | None = None,
+        where: str | Sequence[str] = (),
+        sort: str | Sequence[str] = (),
     ) -> list[RunView]:
-        """Return runs, newest first, a page at a time."""
-        found = self.database.runs(limit=limit, offset=offset, pipeline=pipeline, state=state, name=name, tag=tag)
-        return [RunView(record, self) for record in found]
+        """Return runs, newest first, a page at a time.
+
+        Args:
+            limit: How many at most.
+            offset: How many to leave out first.
+            pipeline: Only runs of this pipeline.
+            state: Only runs in this state.
+            name: Only runs of this name.
+            tag: Only runs with this tag.
+            where: Conditions, all of which must be met: `metrics.accuracy > 0.9`, `params.lr == 0.1`,
+                `started >= yesterday`, `name contains night`. What a run does not have meets none but `== none`.
+            sort: What to sort by, such as `metrics.accuracy`; with `-` before it the largest first.
+
+        Raises:
+            UsageError: For a text that cannot be read, with the place.
+        """
+        from zen.client.selecting import choose, query  # here and below: a run needs none of it
+
+        wanted = query(where, sort, pipeline=pipeline, state=state, name=name, tag=tag)
+        found = choose(self.database, wanted, limit=limit, offset=offset)
+        return [RunView(record, self) for record in found.records]
 
     def count_runs(
         self,
@@ -78,9 +105,12 @@ class Client(ModelAccess, DeploymentAccess):
         state: str | None = None,
         name: str | None = None,
         tag: str | None = None,
+        where: str | Sequence[str] = (),
     ) -> int:
-        """Return how many runs there are."""
-        return self.database.count_runs(pipeline=pipeline, state=state, name=name, tag=tag)
+        """Return how many runs there are; takes what `runs` takes."""
+        from zen.client.selecting import count, query
+
+        return count(self.database, query(where, pipeline=pipeline, state=state, name=name, tag=tag))
 
     def run(self, ref: str = "last") -> RunView:
         """Return a run by its id, a unique prefix of it, its name, `last`, or `last~1` for the one before.
@@ -117,6 +147,23 @@ class Client(ModelAccess, DeploymentAccess):
             )
         return found[0]
 
+    def compare(self, *runs: str | RunView, higher_is_better: Mapping[str, bool] | None = None) -> Comparison:
+        """Return what is the same and what differs between runs; the first is what the others are compared with.
+
+        Args:
+            runs: At least two: references as for `run`, or runs.
+            higher_is_better: For metrics by name, whether more is better. What is not given is guessed from the name:
+                less of `loss`, `error`, `rmse`, `latency` and the like is better, more of `accuracy`, `f1`, `auc`.
+
+        Raises:
+            RunNotFound: For a reference that no run answers to.
+            UsageError: For fewer than two runs, or a metric that none has.
+        """
+        from zen.client.comparing import compare
+
+        records = [self._run_record(run) if isinstance(run, str) else run.record for run in runs]
+        return compare(self.open_stack, records, higher_is_better=higher_is_better or {})
+
     def lineage(self, ref: str, direction: Direction = "upstream") -> Lineage:
         """Return what a thing came from (`upstream`), or what came from it (`downstream`).
 
@@ -148,6 +195,24 @@ class Client(ModelAccess, DeploymentAccess):
             raise ArtifactNotFound(f"no deployment {ref!r} ever served", hint="`zen deployment list` shows them")
         return servings[-1]
 
+    def why(self, ref: str = "last", step: str | None = None) -> list[Explanation]:
+        """Return why each step of a run ran or came from the cache, or why one of them did.
+
+        A step that ran is compared with the same step of the nearest earlier run of its pipeline.
+        """
+        run = self.run(ref)
+        steps = [run.steps[step]] if step is not None else list(run.steps.values())
+        return [explain(each, self.open_stack, self._runs_before) for each in steps]
+
+    def _runs_before(self, run: RunView) -> Iterator[RunView]:
+        offset, earlier = 0, False
+        while page := self.database.runs(limit=20, offset=offset, pipeline=run.pipeline):
+            for record in page:
+                if earlier:
+                    yield RunView(record, self)
+                earlier = earlier or record.id == run.id
+            offset += len(page)
+
     def resume(self, ref: str = "last", *, from_snapshot: bool = False) -> RunView:
         """Go on with a run that failed, was cancelled or was lost, as the same run: what succeeded is kept.
 
@@ -162,6 +227,32 @@ class Client(ModelAccess, DeploymentAccess):
         record = self._run_record(ref)
         finished = resume(self.open_stack, record.id, from_snapshot=from_snapshot, progress=current_progress())
         return RunView(finished.run, self)
+
+    def reproduce(
+        self, ref: str = "last", folder: Path | str | None = None, *, fresh_environment: bool = False
+    ) -> Reproduction:
+        """Repeat a run from its snapshot, with the cache off, and compare what every step gives.
+
+        The code comes from the snapshot, parameters and inputs from the recorded plan. The new run is tagged
+        `reproduces:<id>`; no tracker and no alerter hears of it, no hook is called, and it adds no model version.
+
+        Args:
+            ref: The run, as for `run`.
+            folder: An empty or new folder for the source; by default one in the state folder.
+            fresh_environment: Run in a new environment, made with uv from the recorded distributions.
+
+        Raises:
+            UsageError: When the run is not over, or has steps that only its own process could reach.
+            RunNotFound: When its snapshot is gone.
+        """
+        from zen.client.reproducing import reproduce
+
+        return reproduce(
+            self.open_stack,
+            self._run_record(ref),
+            folder=Path(folder) if folder is not None else None,
+            fresh_environment=fresh_environment,
+        )
 
     # Artifacts
 

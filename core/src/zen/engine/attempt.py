@@ -183,7 +183,7 @@ class Attempt:
         batch = [changes.finish_step(record, token=self._token, run_token=self._session.ticket.token), *self._kept]
         if error is None:
             batch += self._changes
-            if record.cache is not None and record.cache.key:
+            if record.cache is not None and record.cache.key and not self._context.unfixed:
                 batch.append(changes.remember(record.cache.key, record.id, dt.datetime.now(dt.UTC)))
         batch += changes.edges(record)
         batch += self._logged(with_outputs=error is None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from zen.identity import digest
@@ -18,24 +19,41 @@ from zen.storage.rows import micros
 Find = Callable[[str], tuple[StepRunRecord, int] | None]
 
 
-def key(step: StepSpec, inputs: Mapping[str, ArtifactRecord]) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What counts for a key beside the plan and the inputs.
+
+    Attributes:
+        types: Fingerprints of the project's classes among the inputs, by type name.
+        depends_on: Digests of the files and variables that the policy names.
+        opaque: What of that cannot be known, one sentence each.
+    """
+
+    types: Mapping[str, str] = field(default_factory=dict)
+    depends_on: Mapping[str, str] = field(default_factory=dict)
+    opaque: tuple[str, ...] = ()
+
+
+def key(step: StepSpec, inputs: Mapping[str, ArtifactRecord], around: Surroundings) -> str:
     """Return the cache key of a step whose input artifacts are known (`inputs` by `step.output` or artifact id).
 
     The invocation's name is not part of it: two invocations with the same code and inputs share a result.
     """
     return digest(
-        "cache-key/1",
+        "cache-key/2",
         {
-            "code": (step.code.module, step.code.qualname, step.code.fingerprint),
+            "code": (step.code.module, step.code.qualname, step.code.fingerprint or step.code.seen),
+            "depends_on": dict(around.depends_on),
             "distributions": dict(step.code.distributions),
+            "expectations": step.expectations,
             "inputs": {
                 name: _identity(argument, inputs)
                 for name, argument in step.inputs.items()
                 if name not in step.cache.ignore
             },
-            "expectations": step.expectations,
             "outputs": [(output.name, output.type, output.materializer) for output in step.outputs],
             "python": (platform.python_implementation(), *sys.version_info[:2]),
+            "types": dict(around.types),
             "version": step.cache.version,
         },
     )
@@ -48,7 +66,7 @@ def decide(
     find: Find,
     present: Callable[[StepRunRecord], str],
     now: dt.datetime,
-    unseen: Sequence[str] = (),
+    around: Surroundings,
 ) -> tuple[CacheDecision, StepRunRecord | None]:
     """Return whether an earlier result can be taken, with the step run that made it.
 
@@ -58,15 +76,14 @@ def decide(
         find: Looks a key up.
         present: Says what is missing of a step run's outputs, or an empty string.
         now: The time, for entries that expire.
-        unseen: Types of inputs whose code the key does not hold: a changed method would not be noticed.
+        around: What else counts.
     """
     if not step.cache.enabled:
         return CacheDecision(status="off", reason="the cache is off for this step"), None
-    if step.code.opaque:
-        return CacheDecision(status="uncacheable", reason="; ".join(step.code.opaque)), None
-    if unseen:
-        return CacheDecision(status="uncacheable", reason=f"takes a {unseen[0]}, a class of the project"), None
-    wanted = key(step, inputs)
+    opaque = (*step.code.opaque, *around.opaque)
+    if opaque and not (step.cache.trust or step.cache.depends_on):
+        return CacheDecision(status="uncacheable", reason="; ".join(opaque)), None
+    wanted = key(step, inputs, around)
     found = find(wanted)
     if found is None:
         return CacheDecision(status="miss", reason="no earlier run of this code with these inputs", key=wanted), None

@@ -75,6 +75,7 @@ class StepContext:
         self.saved: list[ArtifactRecord] = []
         self.kept: list[ArtifactRecord] = []
         self.loaded: list[tuple[str, str]] = []
+        self.unfixed: list[str] = []  # tables that mean another version tomorrow: results with them are not cached
         self.warnings: list[str] = []
 
     @property
@@ -212,6 +213,7 @@ class StepContext:
     ) -> ValidationResult:
         """Check a table and keep the result; see `zen.validate`."""
         result, page = validating.checked(self._stack, data, expectations, validator=validator)
+        self.unfixed += validating.unfixed(expectations)
         name = self._free_name(name or "validation")
         self._keep(to_json(result), name)
         if page:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zen.engine.conducting import Finished, conducted
+from zen.engine.environment import environment, started
 from zen.engine.ids import new_id
 from zen.engine.liveness import forget_lock, owner, reap, run_lock
 from zen.engine.session import Session, Ticket
@@ -55,7 +55,7 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
         KeyboardInterrupt: After the run was recorded as cancelled.
         ZenError: When the run cannot start: nothing has run then.
     """
-    _check(draft.plan, stack)
+    check(draft.plan, stack)
     reap(stack)
     run, plan, body, batch = _frozen(draft, stack)
     token = new_id()
@@ -64,7 +64,7 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
     try:
         stack.database.write([*changes.insert_run(run, plan, body, token=token), *batch], durable=False)
         session = Session(
-            _ticket(run, plan, token, stack, draft),
+            ticket(run, plan, token, stack, draft),
             stack=stack,
             run=run,
             plan=plan,
@@ -82,7 +82,7 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
         forget_lock(stack.state, run.id)
 
 
-def _check(plan: Plan, stack: OpenStack) -> None:
+def check(plan: Plan, stack: OpenStack) -> None:
     """Fail before any step runs for what can be known now: plugins that do not load, secrets that nobody has."""
     for spec in plan.stack.components:
         flavor = f"{spec.flavor}@{spec.distribution}" if spec.distribution else spec.flavor
@@ -115,6 +115,8 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
     for artifact_id, (name, value) in draft.literals.items():
         batch += _literal(artifact_id, name, value, run_id, now, stack)
     body = dumps(plan.to_json())
+    facts, objects = environment(stack)
+    batch += objects
     run = RunRecord(
         id=run_id,
         name=_name(draft.name, plan, run_id),
@@ -127,7 +129,7 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         started_at=now,
         parameters=plan.parameters,
         tags=plan.tags,
-        environment={**_environment(), **commit_of(stack.project.root), **_started(draft.script, stack.project.root)},
+        environment={**facts, **commit_of(stack.project.root), **started(draft.script, stack.project.root)},
         owner=owner(),
         durability="full" if stack.durable else "relaxed",
     )
@@ -184,22 +186,8 @@ def _name(template: str, plan: Plan, run_id: str) -> str:
     return name[:200]
 
 
-def _environment() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "platform": platform.system(),
-        "machine": platform.machine(),
-    }
-
-
-def _started(script: Path | None, root: Path) -> dict[str, str]:
-    """Return which script of the project was started, if one was."""
-    inside = script is not None and script.resolve().is_relative_to(root.resolve())
-    return {"script": script.resolve().relative_to(root.resolve()).as_posix()} if script is not None and inside else {}
-
-
-def _ticket(run: RunRecord, plan: Plan, token: str, stack: OpenStack, draft: Draft) -> Ticket:
+def ticket(run: RunRecord, plan: Plan, token: str, stack: OpenStack, draft: Draft) -> Ticket:
+    """Return what another process needs to take part in a run that begins here."""
     project = stack.project
     return Ticket(
         run_id=run.id,

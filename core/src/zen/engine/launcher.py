@@ -143,7 +143,7 @@ class StepLauncher:
         artifacts = session.input_artifacts(step)
         now = dt.datetime.now(dt.UTC)
         database = session.stack.database
-        foreign = session.project_types(artifacts.values())
+        around = session.surroundings(step, artifacts.values())
         seen: list[str] = []
 
         def find(key: str) -> tuple[StepRunRecord, int] | None:
@@ -151,18 +151,12 @@ class StepLauncher:
             seen.extend([found[0].id] if found else [])
             return found
 
-        decision, producer = caching.decide(step, artifacts, find=find, present=self._missing, now=now, unseen=foreign)
+        decision, producer = caching.decide(
+            step, artifacts, find=find, present=session.missing_of, now=now, around=around
+        )
         if producer is not None:
             return self._from_cache(step, first, decision, producer)
         return self._attempts(step, first, decision, stale=seen[0] if seen else "")
-
-    def _missing(self, producer: StepRunRecord) -> str:
-        artifacts = self._session.artifacts(producer.outputs.values())
-        for artifact in artifacts.values():
-            for entry in artifact.manifest.files:
-                if not self._session.stack.objects.present(entry):
-                    return f"the object {entry.digest} of {artifact.name!r} is gone or has another size"
-        return ""
 
     def _from_cache(
         self, step: StepSpec, attempt: int, decision: CacheDecision, producer: StepRunRecord

@@ -10,13 +10,15 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from zen.errors import PluginError, RunError, UsageError, WriteConflict
+from zen.engine.caching import Surroundings
+from zen.engine.depending import digests
+from zen.errors import MaterializerError, PluginError, RunError, UsageError, WriteConflict
 from zen.identity import from_plain
 from zen.interfaces import Change, Materializer
 from zen.records import SUCCEEDED, ArtifactRecord, CodeRef, Input, Plan, RunRecord, StackSpec, StepRunRecord, StepSpec
 from zen.records.codec import from_json, record, to_json
-from zen.source import load_module, load_object, origin_of
-from zen.stacks.materialization import load
+from zen.source import fingerprint, load_module, load_object, origin_of
+from zen.stacks.materialization import load, resolve_type
 from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import Project
 from zen.storage import changes
@@ -80,6 +82,7 @@ class Session:
         self.functions = dict(functions or {})
         self.owner = owner
         self.shared = not owner
+        self.repeats = False  # a run that repeats another one for comparison
         self.pid = os.getpid()
         self.progress: Any = None
         self.exceptions: dict[str, BaseException] = {}
@@ -91,6 +94,7 @@ class Session:
         self._known: dict[str, StepRunRecord] = {}
         self._artifacts: dict[str, ArtifactRecord] = {}
         self._project_types: dict[str, bool] = {}
+        self._type_codes: dict[str, tuple[str, str]] = {}
         self._pending: list[tuple[StepRunRecord, list[Change]]] = []
 
     @classmethod
@@ -251,10 +255,31 @@ class Session:
             module, _, qualname = reference.partition(":")
             return self.code(CodeRef(module=module, qualname=qualname))()  # type: ignore[no-any-return]  # a class
 
-    def project_types(self, artifacts: Iterable[ArtifactRecord]) -> list[str]:
-        """Return the types among these artifacts that the project itself defines."""
+    def surroundings(self, step: StepSpec, artifacts: Iterable[ArtifactRecord]) -> Surroundings:
+        """Return what counts for a step's cache key beside the plan and its inputs."""
+        if not step.cache.enabled:
+            return Surroundings()
         types = dict.fromkeys(artifact.manifest.type for artifact in artifacts)
-        return [name for name in types if self._is_project_type(name)]
+        known: dict[str, str] = {}
+        opaque: list[str] = []
+        for name in types:
+            if self._is_project_type(name):
+                known[name], problem = self._type_code(name)
+                opaque += [problem] if problem else []
+        depends_on = digests(step.cache.depends_on, Path(self.ticket.root)) if step.cache.depends_on else {}
+        return Surroundings(types=known, depends_on=depends_on, opaque=tuple(opaque))
+
+    def _type_code(self, name: str) -> tuple[str, str]:
+        """Return the fingerprint of a class of the project, and why it has none."""
+        if name not in self._type_codes:
+            try:
+                seen = fingerprint(resolve_type(name, self.importer), self.root)
+            except MaterializerError as error:
+                self._type_codes[name] = "", f"takes a {name}: {error.message}"
+            else:
+                why = f"takes a {name}, whose class {seen.reasons[0]}" if seen.reasons else ""
+                self._type_codes[name] = seen.seen, why
+        return self._type_codes[name]
 
     def _is_project_type(self, name: str) -> bool:
         if name not in self._project_types:
@@ -264,6 +289,14 @@ class Session:
                 module = module.rpartition(".")[0]
             self._project_types[name] = kind in ("project", "unknown")
         return self._project_types[name]
+
+    def missing_of(self, producer: StepRunRecord) -> str:
+        """Say what is missing of the outputs of a step run, or nothing."""
+        for artifact in self.artifacts(producer.outputs.values()).values():
+            for entry in artifact.manifest.files:
+                if not self.stack.objects.present(entry):
+                    return f"the object {entry.digest} of {artifact.name!r} is gone or has another size"
+        return ""
 
     # What is written
 
@@ -367,6 +400,14 @@ class Session:
         """Tell whoever shows the progress of this run."""
         if self.progress is not None:
             getattr(self.progress, event)(*facts)
+
+
+def interrupt(run_id: str) -> None:
+    """Do to a run that another thread of this process conducts what Ctrl-C does to one of the main thread."""
+    session = _sessions.get(run_id)
+    if session is not None and session.pid == os.getpid():
+        session.interrupted = True
+        session.stop("the run was interrupted", end_running=True)
 
 
 def failed(record: StepRunRecord) -> bool:

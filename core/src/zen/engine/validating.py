@@ -49,6 +49,13 @@ def expectations_of(wanted: Any) -> list[Expectation] | None:
     return None
 
 
+def unfixed(wanted: Any) -> list[str]:
+    """Return the names of tables that checks compare with, and that mean another version tomorrow."""
+    rules = [each for each in expectations_of(wanted) or [] if each.rule in COMPARISONS]
+    names = [each.arguments["reference"] for each in rules if isinstance(each.arguments["reference"], str)]
+    return [name for name in dict.fromkeys(names) if not name.rpartition("@")[2].isdigit()]
+
+
 def failure(result: ValidationResult, name: str) -> ValidationFailed | None:
     """Return the error of a result with failed checks, or None."""
     broken = [each for each in result.results if not each.passed]

@@ -26,6 +26,8 @@ class CodeRef:
         fingerprint: Digest of the normalised source, or empty where it says nothing reliable.
         opaque: Why there is no fingerprint, one sentence each.
         distributions: Third-party distributions that the code reaches, with their versions.
+        parts: What of the project the code reaches, as `function features.scale`, each with its own short digest.
+        seen: The digest of what can be seen of code that has no fingerprint.
     """
 
     module: str
@@ -33,6 +35,8 @@ class CodeRef:
     fingerprint: str = ""
     opaque: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+    seen: str = ""
 
     @property
     def importable(self) -> bool:
@@ -90,13 +94,25 @@ class RetryPolicy:
 
 @record()
 class CachePolicy:
-    """Whether results may be taken from an earlier run. `version` is the author's own part of the key."""
+    """Whether, and for how long, results may be taken from an earlier run: `@step(cache_policy=CachePolicy(…))`.
+
+    Attributes:
+        enabled: False lets the step always run.
+        version: The author's own part of the key: change it when the result changes for a reason zen cannot see.
+        expires: After how many seconds a result is too old.
+        ignore: Parameters whose values do not count.
+        depends_on: Files, folders and patterns (`queries/*.sql`), from the project root, and variables (`env:REGION`),
+            whose contents count.
+        trust: Take results although something in the code cannot be seen: the author knows that it does not matter.
+            Naming what the code depends on says the same.
+    """
 
     enabled: bool = True
     version: str = ""
     expires: float | None = None
     ignore: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    trust: bool = False
 
 
 @record()
