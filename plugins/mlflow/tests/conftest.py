@@ -1,4 +1,4 @@
-"""Real MLflow, on SQLite files and on one server for the session; the host is a fake of four attributes."""
+"""Real MLflow, on SQLite files and on one server for the session; the host is a fake."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
 from zen.errors import SecretNotFound
 from zen.records import CodeRef, Plan, RunRecord, StackSpec, StepRunRecord
 from zen.secrets import Secret
+from zen.testing import FakeArtifacts, FakeRecords
 from zen_plugin_mlflow.config import MLflowConfig
 from zen_plugin_mlflow.connection import create_database
 from zen_plugin_mlflow.tracker import MLflowTracker
@@ -65,7 +66,8 @@ def make_host() -> Callable[..., Any]:
 
     def host(root: Path, **secrets: str) -> Any:
         log = logging.getLogger("zen.test")
-        return SimpleNamespace(root=root, state=root / ".zen", secrets=Secrets(**secrets), log=log)
+        lent = {"records": FakeRecords(), "artifacts": FakeArtifacts(), "secrets": Secrets(**secrets)}
+        return SimpleNamespace(root=root, state=root / ".zen", log=log, **lent)
 
     return host
 

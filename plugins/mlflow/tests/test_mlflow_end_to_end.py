@@ -114,3 +114,68 @@ def test_tracker_that_is_away_fails_no_run(project: Path, closed_port: int) -> N
     done = zen(project, "training.py")
     assert done.returncode == 0, done.stderr
     assert "no MLflow answers at http://127.0.0.1" in done.stderr
+
+
+WHOLE_STACK = """
+default_stack: whole
+stacks:
+  whole:
+    experiment_tracker: {flavor: mlflow, experiment: churn}
+    model_registry: mlflow
+    model_deployer: mlflow
+"""
+WHOLE_SCRIPT = """
+import pathlib
+import pandas as pd
+from sklearn.linear_model import Ridge
+from zen import Client, Model, log_metrics, log_model, log_table, pipeline, promote, step
+
+@step
+def load() -> pd.DataFrame:
+    return pd.DataFrame({"age": [1, 2, 3, 4], "income": [0.5, 0.1, 0.7, 0.2], "label": [0.0, 1.0, 2.0, 2.5]})
+
+@step
+def train(data: pd.DataFrame) -> Ridge:
+    model = Ridge().fit(data[["age", "income"]], data["label"])
+    log_metrics({"r2": model.score(data[["age", "income"]], data["label"])})
+    log_table({"feature": ["age", "income"], "weight": [float(each) for each in model.coef_]}, "weights")
+    log_model(model, "ridge")
+    promote("champion")
+    return model
+
+@pipeline(model=Model("churn", artifact="train.output"))
+def training():
+    train(load())
+
+if __name__ == "__main__":
+    training()
+    with Client() as client:
+        version = client.model("churn@champion")
+        deployment = client.deploy("churn@champion")
+        rows = pd.DataFrame({"age": [7, 9], "income": [0.3, 0.9]})
+        here = version.artifact.load().predict(rows).tolist()
+        there = deployment.predict(rows.to_dict("records"))
+        print(deployment.record.state, deployment.record.reason, deployment.record.metadata["source"])
+        print(max(abs(a - b) for a, b in zip(here, there, strict=True)) < 1e-9)
+"""
+
+
+def test_model_goes_from_data_to_predictions(project: Path) -> None:
+    pytest.importorskip("zen_plugin_sklearn")
+    pytest.importorskip("zen_plugin_pandas")
+    (project / "zen.yaml").write_text(WHOLE_STACK)
+    (project / "whole.py").write_text(WHOLE_SCRIPT)
+    done = zen(project, "whole.py")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-2:] == ["ready  models:/churn/1", "True"]
+        _, steps = logged(project)
+        client = MlflowClient(f"sqlite:///{project}/.zen/mlflow.db")
+        found = client.get_model_version_by_alias("churn", "champion")
+        assert (found.version, found.run_id) in ((1, steps["train"].info.run_id), ("1", steps["train"].info.run_id))
+        assert found.tags["zen.model_version"] == "churn/1"
+        names = sorted(client.get_logged_model(each.model_id).name for each in steps["train"].outputs.model_outputs)
+        assert names == ["churn", "ridge"]
+    finally:
+        zen(project, "-m", "zen", "deployment", "delete", "churn")
+    assert list((project / ".zen" / "mlflow-deployments").iterdir()) == []

@@ -137,10 +137,10 @@ def test_ten_thousand_metrics_are_quick(log: Callable[..., RunLog], client: Mlfl
 
 def test_metrics_wait_for_a_store_that_is_away(log: Callable[..., RunLog], client: MlflowClient) -> None:
     writer = log()
-    place, writer._connection.place = writer._connection.place, Place(uri="http://127.0.0.1:1", label="gone")
+    place, writer.connection.place = writer.connection.place, Place(uri="http://127.0.0.1:1", label="gone")
     with pytest.raises(ComponentUnavailable):
         writer.metrics({"loss": 1.0}, step=1, at=START)
-    writer._connection.place = place
+    writer.connection.place = place
     writer.flush()
     assert client.get_run(writer.run_id).data.metrics == {"loss": 1.0}
 

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 from zen.errors import ComponentError, ComponentUnavailable, RunCancelled
 from zen.records import ErrorRecord, Plan, RunRecord, StepRunRecord, from_json, to_json
-from zen_plugin_mlflow import tracker as tracker_module
+from zen_plugin_mlflow import connection as connection_module
 from zen_plugin_mlflow.config import MLflowConfig
 from zen_plugin_mlflow.tracker import MLflowTracker
 
@@ -162,8 +162,8 @@ def test_exception_ends_the_step_and_passes_through(
     assert inner.info.status == status
 
 
-def test_one_run_for_all_steps_if_not_nested(make: Make, client: MlflowClient, run: RunRecord, plan: Plan) -> None:
-    tracker = make(nested=False)
+def test_prefixed_steps_share_one_run(make: Make, client: MlflowClient, run: RunRecord, plan: Plan) -> None:
+    tracker = make(steps="prefixed")
     reference = tracker.start_run(run, plan)
     for name, accuracy in (("train", 0.9), ("train[7]", 0.8)):
         with tracker.step(reference, run, StepRunRecord(id=name, run_id="r1", name=name)) as step:
@@ -175,9 +175,9 @@ def test_one_run_for_all_steps_if_not_nested(make: Make, client: MlflowClient, r
     with pytest.raises(ValueError), tracker.step(reference, run, StepRunRecord(id="s", run_id="r1", name="test")):
         raise ValueError
     data = client.get_run(reference["run_id"]).data
-    assert data.params.keys() == {*run.parameters, "train/depth", "train_7_/depth"}
-    assert data.metrics == {"train/accuracy": 0.9, "train_7_/accuracy": 0.8, "native_train": 1}
-    assert data.tags["metadata.train/rows"] == "1"
+    assert data.params.keys() == {*run.parameters, "train.depth", "train_7_.depth"}
+    assert data.metrics == {"train.accuracy": 0.9, "train_7_.accuracy": 0.8, "native_train": 1}
+    assert data.tags["metadata.train.rows"] == "1"
     states = {key: value for key, value in data.tags.items() if key.startswith("zen.step.")}
     assert states == {"zen.step.train": "FINISHED", "zen.step.train_7_": "FINISHED", "zen.step.test": "FAILED"}
     assert children(client, reference) == []
@@ -328,7 +328,7 @@ def test_open_says_that_nobody_listens(host: Any, closed_port: int) -> None:
 
 
 def test_check_does_not_wait_for_a_mute_server(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracker_module, "_CHECK", 0.5)
+    monkeypatch.setattr(connection_module, "_CHECK", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         tracker = make(tracking_uri=f"http://127.0.0.1:{mute.getsockname()[1]}")
         began = time.monotonic()

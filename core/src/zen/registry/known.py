@@ -14,11 +14,16 @@ from zen.registry.catalog import fold
 PREFIX = "zen-plugin-"
 
 KNOWN_FLAVORS: dict[str, tuple[str, ...]] = {
-    "mlflow": ("experiment_tracker",),
+    "great_expectations": ("data_validator",),
+    "mlflow": ("experiment_tracker", "model_registry", "model_deployer"),
+    "pandera": ("data_validator",),
+    "serve": ("model_deployer",),
+    "wandb": ("experiment_tracker",),
 }
 """Flavor name → the kinds that `zen-plugin-<name>` offers under it."""
 
 KNOWN_TYPES: dict[str, str] = {
+    "mlflow": "mlflow",
     "numpy": "numpy",
     "pandas": "pandas",
     "sklearn": "sklearn",

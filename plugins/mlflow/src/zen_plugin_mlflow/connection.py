@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _REFUSED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"})
 _AWAY = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED"})
+_CHECK = 9.0  # seconds
 _FRESH = 1.0  # seconds for which an address that answered is not asked again
 
 
@@ -60,6 +61,34 @@ class Connection:
             probe(self.place)
             self._answered = time.monotonic()
 
+    def check(self, what: str, read: Callable[[MlflowClient], object]) -> None:
+        """Read something, within 9 seconds; MLflow itself would try for minutes.
+
+        Raises:
+            ComponentUnavailable: When no answer came in time.
+            ComponentError: When it could not be read.
+        """
+        faults: list[ZenError] = []
+
+        def reading() -> None:
+            try:
+                with self.doing(what) as client:
+                    read(client)
+            except ZenError as err:
+                faults.append(err)
+
+        reader = threading.Thread(target=reading, name="zen-mlflow-check", daemon=True)
+        reader.start()
+        reader.join(_CHECK)
+        if reader.is_alive():
+            raise ComponentUnavailable(
+                f"MLflow at {self.place.label} did not answer within {_CHECK:.0f} seconds",
+                hint="see whether that is an MLflow server, and what it logs",
+                address=self.place.label,
+            )
+        if faults:
+            raise faults[0]
+
     def _connected(self) -> MlflowClient:
         with self._lock:
             if self._client is None:
@@ -67,7 +96,9 @@ class Connection:
 
                 if self.place.database is not None:
                     create_database(self.place.database, self.place.artifacts or "")
-                self._client = MlflowClient(self.place.uri)
+                # Said, as MLFLOW_REGISTRY_URI and set_registry_uri are for the user's own calls.
+                registry = None if self.place.uri.startswith("databricks") else self.place.uri
+                self._client = MlflowClient(self.place.uri, registry)
             return self._client
 
     def close(self) -> None:

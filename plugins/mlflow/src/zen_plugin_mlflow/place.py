@@ -94,7 +94,7 @@ def probe(place: Place, *, timeout: float = 4.0) -> None:
     except (OSError, ValueError) as err:  # ValueError: a port that is no number
         raise ComponentUnavailable(
             f"no MLflow answers at {place.label}: {err}",
-            hint="start it (mlflow server), or correct tracking_uri of the experiment_tracker in zen.yaml",
+            hint="start it (mlflow server), or correct tracking_uri in zen.yaml",
             address=place.label,
         ) from err
 

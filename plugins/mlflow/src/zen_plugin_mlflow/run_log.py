@@ -36,7 +36,7 @@ class RunLog:
 
     def __init__(self, connection: Connection, run_id: str, *, prefix: str = "") -> None:
         self.run_id = run_id
-        self._connection = connection
+        self.connection = connection
         self._prefix = prefix
         self._renamed: set[str] = set()
         self._points: list[Metric] = []
@@ -53,7 +53,7 @@ class RunLog:
         from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
 
         texts = {self._name(key): self._text(key, value, MAX_PARAM_VAL_LENGTH) for key, value in params.items()}
-        with self._connection.doing(f"log parameters of run {self.run_id}") as client:
+        with self.connection.doing(f"log parameters of run {self.run_id}") as client:
             try:
                 self._send_params(client, texts)
             except MlflowException as err:
@@ -94,7 +94,7 @@ class RunLog:
         self._sent = time.monotonic()
         try:
             if points:
-                with self._connection.doing(f"log metrics of run {self.run_id}") as client:
+                with self.connection.doing(f"log metrics of run {self.run_id}") as client:
                     client.log_batch(self.run_id, metrics=points, synchronous=True)
         except ComponentUnavailable:
             self._points = points[-_KEPT:]  # sent again later; MLflow drops points that it has
@@ -105,7 +105,7 @@ class RunLog:
         from mlflow.entities import RunTag
 
         pairs = self.tag_texts(tags).items()
-        with self._connection.doing(f"tag run {self.run_id}") as client:
+        with self.connection.doing(f"tag run {self.run_id}") as client:
             client.log_batch(self.run_id, tags=[RunTag(*pair) for pair in pairs], synchronous=True)
 
     def tag_texts(self, tags: Mapping[str, Any]) -> dict[str, str]:
@@ -117,7 +117,7 @@ class RunLog:
     def end(self, status: str, at: dt.datetime | None = None) -> None:
         """End the run: `FINISHED`, `FAILED` or `KILLED`."""
         when = int(at.timestamp() * 1000) if at else None
-        with self._connection.doing(f"end run {self.run_id}") as client, _without_links():
+        with self.connection.doing(f"end run {self.run_id}") as client, _without_links():
             client.set_terminated(self.run_id, status, when)
 
     def _name(self, key: str, prefix: str | None = None) -> str:
@@ -125,14 +125,14 @@ class RunLog:
         name = valid_name(wanted)
         if name != wanted and wanted not in self._renamed:
             self._renamed.add(wanted)
-            self._connection.log.warning("MLflow does not take %r as a name; it is logged as %r", wanted, name)
+            self.connection.log.warning("MLflow does not take %r as a name; it is logged as %r", wanted, name)
         return name
 
     def _text(self, key: str, value: Any, limit: int) -> str:
         text = as_text(value)
         if len(text) <= limit:
             return text
-        self._connection.log.warning(
+        self.connection.log.warning(
             "the value of %r has %d characters; MLflow takes %d, so it is cut there", key, len(text), limit
         )
         return f"{text[: limit - 1]}…"

@@ -3,61 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
+import functools
 import getpass
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from zen.errors import ComponentError, ComponentUnavailable, RunCancelled, ZenError
+from zen.errors import ComponentError, RunCancelled, ZenError
 from zen.interfaces import ExperimentTracker, Host, StepTracking
 from zen.records import Plan, RunRecord, StepRunRecord
 from zen_plugin_mlflow.active import Target, active
 from zen_plugin_mlflow.config import MLflowConfig
 from zen_plugin_mlflow.connection import Connection
+from zen_plugin_mlflow.experiments import experiment_id_of
 from zen_plugin_mlflow.place import locate
+from zen_plugin_mlflow.run_files import RunFiles
 from zen_plugin_mlflow.run_log import RunLog, valid_name
+from zen_plugin_mlflow.signatures import Table, columns_of
+from zen_plugin_mlflow.step import Layout, MLflowStep
 
 if TYPE_CHECKING:
-    from mlflow import ActiveRun, MlflowClient
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 _STATUS = {"completed": "FINISHED", "cancelled": "KILLED"}  # any other final state is FAILED
-_CHECK = 9.0  # seconds
-
-
-class MLflowStep(StepTracking):
-    """One step run in MLflow."""
-
-    def __init__(self, log: RunLog, active_run: ActiveRun, *, metadata: str) -> None:
-        self._log = log
-        self._active_run = active_run
-        self._metadata = metadata
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Log parameters; those that stand there with another value are reported, the rest is kept."""
-        self._log.params(params)
-
-    def log_metrics(self, metrics: Mapping[str, float], *, step: int | None, at: dt.datetime) -> None:
-        """Log metrics; they may travel up to a second later, or with the end of the step."""
-        self._log.metrics(metrics, step=step, at=at)
-
-    def log_metadata(self, metadata: Mapping[str, Any]) -> None:
-        """Set a tag `metadata.<name>` for each; what is no text becomes JSON."""
-        self._log.tags({f"{self._metadata}{key}": value for key, value in metadata.items()})
-
-    @property
-    def native(self) -> ActiveRun:
-        """The `mlflow.ActiveRun` that `mlflow.active_run()` returns in this step; `native.info.run_id` is its id."""
-        return self._active_run
 
 
 class MLflowTracker(ExperimentTracker):
     """Forwards runs to MLflow.
 
-    The run of a pipeline is an MLflow run; with `nested` each step run is a run nested in it. Everything is addressed
-    by explicit ids, so several trackers and runs in one process stay apart.
+    The run of a pipeline is an MLflow run; each step run is one nested in it, or writes to it under a prefix.
+    Everything is addressed by explicit ids, so several trackers and runs in one process stay apart.
     """
 
     config: MLflowConfig
@@ -70,26 +46,7 @@ class MLflowTracker(ExperimentTracker):
 
     def check(self) -> None:
         """Read from the store, within 9 seconds; MLflow itself would try for minutes."""
-        faults: list[ZenError] = []
-        reader = threading.Thread(target=self._read, args=(faults,), name="zen-mlflow-check", daemon=True)
-        reader.start()
-        reader.join(_CHECK)
-        place = self._connection.place
-        if reader.is_alive():
-            raise ComponentUnavailable(
-                f"MLflow at {place.label} did not answer within {_CHECK:.0f} seconds",
-                hint="see whether that is an MLflow server, and what it logs",
-                address=place.label,
-            )
-        if faults:
-            raise faults[0]
-
-    def _read(self, faults: list[ZenError]) -> None:
-        try:
-            with self._connection.doing("list experiments") as client:
-                client.search_experiments(max_results=1)
-        except ZenError as err:
-            faults.append(err)
+        self._connection.check("list experiments", lambda client: client.search_experiments(max_results=1))
 
     def close(self) -> None:
         """Let go of the client."""
@@ -129,7 +86,7 @@ class MLflowTracker(ExperimentTracker):
     def _started(self, run: RunRecord, plan: Plan, experiment: str) -> dict[str, Any]:
         place = self._connection.place
         with self._connection.doing(f"start a run in experiment {experiment!r}") as client:
-            experiment_id = _experiment_id(client, experiment, place.artifacts)
+            experiment_id = experiment_id_of(client, experiment, place.artifacts)
             tags = RunLog(self._connection, "").tag_texts(_run_tags(run, plan))
             began = run.started_at or run.created_at
             milliseconds = int(began.timestamp() * 1000) if began else None
@@ -146,19 +103,21 @@ class MLflowTracker(ExperimentTracker):
     def step(
         self, reference: Mapping[str, Any], run: RunRecord, step_run: StepRunRecord
     ) -> AbstractContextManager[StepTracking]:
-        """Return a context in which the step's MLflow run, or without `nested` the pipeline's, is the active one."""
+        """Return a context in which the step's MLflow run, or the one of all steps, is the active one."""
         return self._step(reference, step_run)
 
     @contextlib.contextmanager
     def _step(self, reference: Mapping[str, Any], step_run: StepRunRecord) -> Iterator[StepTracking]:
         target = Target(self._connection.place.uri, reference["experiment_id"])
         native = self._step_run(reference, step_run)
-        prefix = "" if self.config.nested else f"{step_run.name}/"
-        log = RunLog(self._connection, native.info.run_id, prefix=prefix)
+        layout = Layout() if self._nested else Layout.prefixed(valid_name(step_run.name), step_run.attempt)
+        log = RunLog(self._connection, native.info.run_id, prefix=layout.metrics)
+        files = RunFiles(self._connection, native.info.run_id, folder=layout.files)
         left_open: list[str] = []
         try:
             with active(native, target, self.host.log) as (active_run, left_open):
-                yield MLflowStep(log, active_run, metadata=f"metadata.{prefix}")
+                tables = functools.partial(self._tables, step_run)
+                yield MLflowStep(log, files, active_run, layout=layout, tables=tables)
         except BaseException as err:
             killed = isinstance(err, (KeyboardInterrupt, RunCancelled))
             for fault in self._end_step(log, step_run, left_open, "KILLED" if killed else "FAILED"):
@@ -167,10 +126,25 @@ class MLflowTracker(ExperimentTracker):
         for fault in self._end_step(log, step_run, left_open, "FINISHED"):
             raise fault
 
+    @property
+    def _nested(self) -> bool:
+        return self.config.steps == "nested"
+
+    def _tables(self, step_run: StepRunRecord) -> Iterator[Table]:
+        """Yield the columns of the tables that a step took, as they were described when they were saved."""
+        for artifact_id in dict.fromkeys(each for ids in step_run.inputs.values() for each in ids):
+            try:
+                facts = self.host.records.artifact(artifact_id).metadata
+            except ZenError:  # told where it matters; here it would only make a description better
+                continue
+            columns = columns_of(facts.get("statistics") or {}) or columns_of(facts)
+            if columns:
+                yield columns
+
     def _step_run(self, reference: Mapping[str, Any], step_run: StepRunRecord) -> Run:
         run_id = reference["run_id"]
         with self._connection.doing(f"start the run of step {step_run.name!r}") as client:
-            if not self.config.nested:
+            if not self._nested:
                 return client.get_run(run_id)
             tags = {
                 "mlflow.parentRunId": run_id,
@@ -185,7 +159,7 @@ class MLflowTracker(ExperimentTracker):
     def _end_step(self, log: RunLog, step_run: StepRunRecord, left_open: list[str], status: str) -> list[ZenError]:
         """Send what waits and end the runs of a step, each whatever becomes of the others."""
         endings = [log.flush, *(lambda left=left: RunLog(self._connection, left).end(status) for left in left_open)]
-        if self.config.nested:
+        if self._nested:
             endings.append(lambda: log.end(status))
         else:
             endings.append(lambda: log.tags({valid_name(f"zen.step.{step_run.name}"): status}))
@@ -223,26 +197,6 @@ def _exists(client: MlflowClient, run_id: str) -> bool:
         if err.error_code == "RESOURCE_DOES_NOT_EXIST":
             return False
         raise
-
-
-def _experiment_id(client: MlflowClient, name: str, artifacts: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return str(client.create_experiment(name, artifact_location=artifacts))
-        except MlflowException as err:
-            experiment = client.get_experiment_by_name(name)  # another process may have been faster
-            if experiment is None:
-                raise err
-    if experiment.lifecycle_stage != "active":
-        raise ComponentError(
-            f"the MLflow experiment {name!r} (id {experiment.experiment_id}) is deleted",
-            hint=f"restore it with: mlflow experiments restore -x {experiment.experiment_id}",
-            experiment=name,
-        )
-    return str(experiment.experiment_id)
 
 
 def _run_tags(run: RunRecord, plan: Plan) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Great Expectations as data validator of zen."""

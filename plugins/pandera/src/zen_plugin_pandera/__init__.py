@@ -1,0 +1,1 @@
+"""pandera as data validator of zen."""

@@ -1,0 +1,46 @@
+"""The conformance kit on the deployer, with real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+import zen
+from zen.records import ModelVersion
+from zen.testing import Kit, ModelDeployerSuite
+
+ROWS = [[1.0, 2.0], [3.0, 1.0], [0.0, 5.0], [2.0, 2.0]]
+
+
+class TestServe(ModelDeployerSuite):
+    flavor: ClassVar[str] = "serve"
+    lacks: ClassVar[Mapping[str, str]] = {"unreachable": "it runs on this machine"}
+
+    def model(self, kit: Kit) -> tuple[Mapping[str, Path], Any, Any]:
+        fitted = LinearRegression().fit(np.array(ROWS), [1.0, 2.0, 3.0, 4.0])
+        return self._packed(kit, fitted), ROWS, fitted.predict(ROWS).tolist()
+
+    def broken(self, kit: Kit) -> Mapping[str, Path]:
+        return self._packed(kit, {"predict": "not this way"})
+
+    def replicas(self, kit: Kit, component: Any, name: str) -> int | None:
+        with urllib.request.urlopen(f"{component.get(name).url}/metadata", timeout=10) as answer:
+            processes = json.load(answer)["processes"]
+        for process in processes:
+            os.kill(process, 0)
+        return len(processes)
+
+    def provoke(self, component: Any) -> None:
+        version = ModelVersion(model="zen-testing", version=1)
+        component.deploy("zen-testing-provoked", version, {"data": Path("/there/is/no/such/file")}, {})
+
+    def _packed(self, kit: Kit, value: Any) -> Mapping[str, Path]:
+        folder = kit.tmp_path / "packed" / type(value).__name__
+        return {p.name: p for p in folder.iterdir()} if folder.exists() else zen.pack(value, folder)
