@@ -92,3 +92,78 @@ sys.exit(main(["demo"]))
     assert done.returncode == 4
     assert "pip install zen-plugin-mlflow zen-plugin-pandas zen-plugin-sklearn" in done.stderr
     assert not (tmp_path / "zen-demo").exists()
+
+
+TOOLS = """
+import json, sys
+import mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+version = mlflow.MlflowClient().get_model_version_by_alias("tumors", "champion")
+model = mlflow.sklearn.load_model(f"models:/tumors/{version.version}")
+rows = pd.DataFrame(json.loads(sys.argv[2]))
+print(json.dumps({"tags": version.tags, "version": version.version, "answer": model.predict(rows).tolist()}))
+"""
+ROWS = [
+    {"mean radius": 12.0, "mean texture": 18.0, "mean smoothness": 0.1, "mean concavity": 0.05, "worst area": 500.0},
+    {"mean radius": 21.0, "mean texture": 24.0, "mean smoothness": 0.11, "mean concavity": 0.2, "worst area": 1900.0},
+]
+
+
+@pytest.fixture
+def tumors(root, tmp_path):
+    """Return a copy of the example from data to endpoint."""
+    folder = tmp_path / "tumors"
+    shutil.copytree(root / "examples" / "tumors", folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
+    return folder
+
+
+def test_checked_data_becomes_an_endpoint_and_the_endpoint_leads_back(tumors, zen, run):
+    zen("run", "training.py", cwd=tumors)
+    trained = shown(zen, "last", tumors)
+    assert (trained["state"], trained["warnings"]) == ("completed", [])
+    steps = {step["name"]: step for step in trained["steps"]}
+
+    # Both trackers have it, read back by their own means.
+    seen = in_mlflow(run, trained["trackers"]["mlflow"], tumors)
+    assert seen["steps"]["judge"]["metrics"]["roc_auc"] == trained["metrics"]["roc_auc"]
+    offline = list((tumors / ".zen" / "wandb").glob("offline-run-*/*.wandb"))
+    assert len(offline) == 5  # the run, and a run for each step
+
+    # The checks are kept, as data and as a page that stands alone.
+    assert {"tumors.checks", "tumors.checks.html"} <= set(steps["load"]["outputs"])
+    assert steps["load"]["metadata"]["checks:tumors.checks"]["passed"] is True
+
+    # The version is the same thing in zen, in MLflow's registry and behind the endpoint.
+    version = json.loads(zen("model", "show", "tumors@champion", "--json", cwd=tumors).stdout)
+    made = run(sys.executable, "-c", TOOLS, trained["trackers"]["mlflow"]["tracking_uri"], json.dumps(ROWS), cwd=tumors)
+    registered = json.loads(made.stdout.splitlines()[-1])
+    assert registered["tags"]["zen.run_id"] == trained["id"] == version["run_id"]
+    zen("model", "deploy", "tumors@champion", cwd=tumors)
+    try:
+        answer = json.loads(zen("deployment", "predict", "tumors", "--data", json.dumps(ROWS), cwd=tumors).stdout)
+        code = (
+            "import json, sys, pandas as pd; from zen import Client;"
+            " model = Client().model('tumors@champion').load();"
+            " print(model.predict(pd.DataFrame(json.loads(sys.argv[1]))).tolist())"
+        )
+        inside = json.loads(run(sys.executable, "-c", code, json.dumps(ROWS), cwd=tumors).stdout.splitlines()[-1])
+        assert answer == inside == registered["answer"] == [1, 0]
+        lineage = json.loads(zen("lineage", "deployment:tumors", "--json", cwd=tumors).stdout)
+    finally:
+        zen("deployment", "delete", "tumors", cwd=tumors)
+    kinds = [(node["kind"], node["label"].split(" ")[0]) for node in lineage["nodes"]]
+    assert kinds[:4] == [
+        ("deployment", "tumors"),
+        ("model", "tumors@1"),
+        ("artifact", "tumor_model"),
+        ("step", "train"),
+    ]
+    assert {label for kind, label in kinds if kind == "step"} == {"train", "split", "load"}
+
+    # Another tracker and another validator are a change of zen.yaml alone.
+    zen("run", "training.py", "--stack", "other-tools", "--no-cache", cwd=tumors)
+    other = shown(zen, "last", tumors)
+    assert (other["state"], other["metrics"], set(other["trackers"])) == ("completed", trained["metrics"], {"mlflow"})
+    again = {step["name"]: step for step in other["steps"]}
+    for step, output in (("load", "tumors"), ("train", "tumor_model")):
+        assert again[step]["outputs"][output]["digest"] == steps[step]["outputs"][output]["digest"]
