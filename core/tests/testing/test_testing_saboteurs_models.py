@@ -170,6 +170,13 @@ class BadIsReady(MemoryModelDeployer):
         return replace(super().deploy(name, version, files, settings), state="ready")
 
 
+class FailsInPlace(MemoryModelDeployer):
+    def deploy(self, name, version, files, settings):
+        made = super().deploy(name, version, files, settings)
+        self._keep(made)
+        return made
+
+
 class ListedBackwards(MemoryModelDeployer):
     def list(self):
         return super().list()[::-1]
@@ -220,9 +227,13 @@ class LivesInItsProcess(MemoryModelDeployer):
 
 class StopsFirst(MemoryModelDeployer):
     def deploy(self, name, version, files, settings):
+        found = self.get(name)
         self.stop(name)
         time.sleep(0.02)
-        return super().deploy(name, version, files, settings)
+        made = super().deploy(name, version, files, settings)
+        if made.state == "failed" and found is not None:
+            self._keep(found)
+        return made
 
 
 class AlwaysOne(MemoryModelDeployer):
@@ -255,6 +266,7 @@ SABOTEURS = {
         "test_predictions_are_those_of_the_model": OffByOne,
         "test_what_is_not_deployed_does_not_predict": UnknownIsKeyError,
         "test_a_bad_model_fails_with_a_reason": (WithoutReason, BadIsReady),
+        "test_a_bad_model_leaves_the_old_one_serving": FailsInPlace,
         "test_deployments_are_listed": ListedBackwards,
         "test_logs_are_text": BinaryLogs,
         "test_a_stopped_deployment_does_not_serve": NeverStops,
@@ -285,6 +297,8 @@ def test_what_the_author_leaves_out_is_not_verified(trial):
 
     assert trial.skipped(WithoutExtras, MemoryModelDeployer) == {
         "test_a_bad_model_fails_with_a_reason": "no bad model was tried: write `broken(self, kit)` in WithoutExtras",
+        "test_a_bad_model_leaves_the_old_one_serving": "no bad model was tried: write `broken(self, kit)` in"
+        " WithoutExtras",
         "test_replicas_are_as_set": "how many serve cannot be seen: write `replicas(self, kit, component, name)` in"
         " WithoutExtras",
     }

@@ -108,6 +108,23 @@ class ModelDeployerSuite(ComponentSuite):
                 do="return a Deployment with state='failed' and the reason from its log; do not wait for ever",
             )
 
+    def test_a_bad_model_leaves_the_old_one_serving(self, kit: Kit) -> None:
+        """A bad model that is deployed to a name that serves is told as `failed`, and the old version goes on."""
+        broken = self.broken(kit)
+        _, data, _ = self.model(kit)
+        with self._deployed(kit) as made:
+            before = kit.component.predict(made.name, data)
+            again = self._deploy(kit, made.name, version=2, files=broken)
+            found = kit.component.get(made.name)
+            told = (found.version, found.state) if found else None
+            answer = kit.component.predict(made.name, data) if told == (1, "ready") else None
+            require(
+                told == (1, "ready") and self.same(answer, before),
+                tried="deploy version 1, then a model that cannot be served to the same name; get(name); predict",
+                came=f"{again}, then {found}, then {answer!r}",
+                do="try the new one beside the old one; return the failure, and let the old one serve",
+            )
+
     def test_deployments_are_listed(self, kit: Kit) -> None:
         """`list` returns the deployments, each once, sorted by name."""
         with self._deployed(kit) as one, self._deployed(kit) as two:

@@ -43,7 +43,9 @@ class MemoryModelDeployer(ModelDeployer):
             )
         else:
             _replace(folder / "factor", str(factor))
-        self._keep(made)
+        found = self.get(name)
+        if made.state == "ready" or found is None or found.state != "ready":  # else the old one goes on
+            self._keep(made)
         return made
 
     def get(self, name: str) -> Deployment | None:
