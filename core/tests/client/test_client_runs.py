@@ -185,3 +185,24 @@ def test_reading_makes_a_client_a_context_manager(flow, home) -> None:
         assert client.stack.name == "local"
         assert client.project.root == home
     assert client.count_runs() == 1
+
+
+def test_steps_that_took_one_result_have_its_metrics_each(define, home) -> None:
+    flow = define(
+        """
+        @step
+        def same(n: int) -> int:
+            log_metrics({"loss": 0.5})
+            return n
+
+        @pipeline
+        def flow():
+            same(1), same(1, after=["same"])
+        """
+    )
+    flow.flow()
+    run = flow.flow()
+    assert {name: (step.state, step.metrics) for name, step in run.steps.items()} == {
+        "same": ("cached", {"loss": 0.5}),
+        "same_2": ("cached", {"loss": 0.5}),
+    }

@@ -26,7 +26,9 @@ from zen.cli.output import (
 from zen.cli.session import open_client, stack_option
 
 if TYPE_CHECKING:
-    from zen.client import RunView, StepView
+    from zen.client import Client, RunView, StepView
+    from zen.client.expressions import Name
+    from zen.records import RunRecord
 
 STATES = ("pending", "running", "completed", "failed", "cancelled", "lost")
 
@@ -34,7 +36,12 @@ STATES = ("pending", "running", "completed", "failed", "cancelled", "lost")
 @click.command(
     cls=Command,
     name="runs",
-    example=["zen runs", "zen runs --pipeline training --state failed", "zen runs --limit 100 --json"],
+    example=[
+        "zen runs",
+        "zen runs --pipeline training --state failed",
+        "zen runs --where 'metrics.accuracy > 0.9' --where 'params.lr == 0.1' --sort -metrics.accuracy",
+        "zen runs --where 'started >= yesterday' --where 'duration > 10 min' --json",
+    ],
 )
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="How many to leave out first.")
@@ -42,38 +49,107 @@ STATES = ("pending", "running", "completed", "failed", "cancelled", "lost")
 @click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
 @click.option("--name", metavar="NAME", help="Only runs of this name.")
 @click.option("--tag", metavar="TAG", help="Only runs with this tag.")
+@click.option(
+    "--where", multiple=True, metavar="CONDITION", help="Only runs that meet this; may be given several times."
+)
+@click.option("--sort", multiple=True, metavar="NAME", help="Sort by this; -NAME puts the largest first.")
+@click.option("--column", "columns", multiple=True, metavar="NAME", help="Show this metric or parameter as well.")
 @stack_option
 @json_option
-def runs(limit: int, offset: int, stack: str | None, as_json: bool, **filters: str | None) -> None:
-    """List runs, newest first."""
+def runs(
+    limit: int,
+    offset: int,
+    where: tuple[str, ...],
+    sort: tuple[str, ...],
+    columns: tuple[str, ...],
+    stack: str | None,
+    as_json: bool,
+    **filters: str | None,
+) -> None:
+    """List runs, newest first.
+
+    A CONDITION is a name, an operator (==, !=, <, <=, >, >=, contains) and a value. Names are metrics.NAME,
+    params.NAME, name, pipeline, state, stack, tag, model, started and duration. What a run does not have meets nothing
+    but `== none`. The metrics and parameters that are asked for are shown.
+    """
+    from zen.client.selecting import choose, named_columns, query
+
+    wanted = query(where, sort, **filters)
+    names = named_columns(wanted, columns)
     with open_client(stack) as client:
-        found = client.runs(limit=limit, offset=offset, **filters)
-        total = client.count_runs(**filters)
+        found = choose(client.database, wanted, limit=limit, offset=offset, names=names, total=True)
         if as_json:
-            emit_json([run_json(run) for run in found])
+            emit_json([_found_json(record, values) for record, values in zip(found.records, found.values, strict=True)])
             return
         now = dt.datetime.now(dt.UTC)
-        table(("run", "pipeline", "state", "stack", "started", "took", "id"), [_run_row(run, now) for run in found])
-    if not found:
-        say("no runs yet; start one with: zen run FILE" if not any(filters.values()) else "no run is like that")
-    elif total > offset + len(found):
-        say(f"{len(found)} of {total}; --limit or --offset shows more")
+        rows = [
+            (*_run_row(client.view(record), now), *(_asked(values.get(name)) for name in names), record.id)
+            for record, values in zip(found.records, found.values, strict=True)
+        ]
+        heads = ("run", "pipeline", "state", "stack", "started", "took", *map(str, names), "id")
+        table(heads, rows)
+        total = found.total or 0
+        if not total:
+            say(_nothing(client, names) if where or any(filters.values()) else _NO_RUNS)
+    if total > offset + len(rows) or (total and not rows):
+        say(f"{len(rows)} of {total}; --limit or --offset shows more")
+
+
+_NO_RUNS = "no runs yet; start one with: zen run FILE"
 
 
 def _run_row(run: RunView, now: dt.datetime) -> tuple[str, ...]:
-    return (run.name, run.pipeline, run.state, run.stack, ago(run.started_at, now), duration(run.duration), run.id)
+    return (run.name, run.pipeline, run.state, run.stack, ago(run.started_at, now), duration(run.duration))
 
 
-@click.command(cls=Command, name="show", example=["zen show last", "zen show last~1 --json"])
+def _asked(value: Any) -> str:
+    from zen.client.shown import short
+
+    return "" if value is None else short(value, 60)
+
+
+def _found_json(record: RunRecord, values: dict[Name, Any]) -> dict[str, Any]:
+    """Return the record of a run, and the metrics that were asked for; parameters stand in the record."""
+    from zen.identity import to_plain
+
+    metrics = {name.key: to_plain(value) for name, value in values.items() if name.kind == "metrics"}
+    return record_json(record) | ({"metrics": metrics} if metrics else {})
+
+
+def _nothing(client: Client, names: Sequence[Name]) -> str:
+    """Say that no run is like that, and which metric does not exist at all."""
+    from zen.client.metrics import keys_of
+    from zen.errors import nearest
+    from zen.storage.selection import RunSelection
+
+    asked = [name.key for name in names if name.kind == "metrics"]
+    known = RunSelection(client.database).metric_keys() if asked else []
+    for key in asked:
+        if not set(keys_of(key)) & set(known):
+            hint = nearest(key, known)
+            return f"no run is like that: none has a metric {key!r}" + (f"; {hint}" if hint else "")
+    return "no run is like that"
+
+
+@click.command(
+    cls=Command,
+    name="show",
+    example=["zen show last", "zen show last~1 --json", "zen show last --requirements > requirements.txt"],
+)
 @click.argument("run", metavar="RUN")
+@click.option("--requirements", is_flag=True, help="Print what was installed instead, as a requirements.txt.")
 @stack_option
 @json_option
-def show(run: str, stack: str | None, as_json: bool) -> None:
+def show(run: str, requirements: bool, stack: str | None, as_json: bool) -> None:
     """Show one run: its steps, outputs and metrics.
 
     RUN is an id, the start of one, a name, last, or last~1 for the one before.
     """
     with open_client(stack) as client:
+        if requirements:
+            text = client.requirements(run)
+            emit_json({"requirements": text}) if as_json else write(text.removesuffix("\n"))
+            return
         view = client.run(run)
         if as_json:
             emit_json(run_details(view))

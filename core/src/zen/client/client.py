@@ -147,13 +147,16 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
             )
         return found[0]
 
-    def compare(self, *runs: str | RunView, higher_is_better: Mapping[str, bool] | None = None) -> Comparison:
+    def compare(
+        self, *runs: str | RunView, higher_is_better: Mapping[str, bool] | None = None, curves: bool = True
+    ) -> Comparison:
         """Return what is the same and what differs between runs; the first is what the others are compared with.
 
         Args:
             runs: At least two: references as for `run`, or runs.
             higher_is_better: For metrics by name, whether more is better. What is not given is guessed from the name:
                 less of `loss`, `error`, `rmse`, `latency` and the like is better, more of `accuracy`, `f1`, `auc`.
+            curves: Whether to read the series of the metrics as well, not only their last values.
 
         Raises:
             RunNotFound: For a reference that no run answers to.
@@ -162,7 +165,7 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
         from zen.client.comparing import compare
 
         records = [self._run_record(run) if isinstance(run, str) else run.record for run in runs]
-        return compare(self.open_stack, records, higher_is_better=higher_is_better or {})
+        return compare(self.open_stack, records, higher_is_better=higher_is_better or {}, curves=curves)
 
     def lineage(self, ref: str, direction: Direction = "upstream") -> Lineage:
         """Return what a thing came from (`upstream`), or what came from it (`downstream`).
@@ -254,6 +257,17 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
             fresh_environment=fresh_environment,
         )
 
+    def requirements(self, ref: str = "last") -> str:
+        """Return what was installed for a run, as the text of a `requirements.txt`; local installs are comments.
+
+        Raises:
+            RunNotFound: When that was not recorded.
+        """
+        from zen.engine.environment import distributions_of, requirements
+
+        run = self._run_record(ref)
+        return requirements(distributions_of(self.open_stack, run), run)
+
     # Artifacts
 
     def artifacts(self, *, name: str | None = None, limit: int = 20, offset: int = 0) -> list[ArtifactView]:
@@ -309,15 +323,11 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
         return listed(folder)
 
     def metrics_of_sources(self, sources: Mapping[str, str]) -> list[MetricPoint]:
-        """Return the metric values of step runs that results were taken from, under the ids of those that took them."""
+        """Return the metric values of the step runs that results were taken from, under the ids of those that took."""
         from dataclasses import replace
 
-        found = []
-        for source, taker in sources.items():
-            run_id = self.database.step_run(source).run_id
-            points = [point for point in self.database.metrics(run_id) if point.step_run == source]
-            found += [replace(point, step_run=taker) for point in points]
-        return found
+        known = {source: self.database.step_metrics(source) for source in dict.fromkeys(sources.values())}
+        return [replace(point, step_run=taker) for taker, source in sources.items() for point in known[source]]
 
     def close(self) -> None:
         """Nothing to do: open stacks are shared in a process and closed when it ends."""

@@ -182,7 +182,7 @@ class RunView:
         """Every recorded value of every metric; a cached step has those of the run that it came from."""
         own = self._client.database.metrics(self.id)
         sources = {
-            step.record.cache.source: step.record.id
+            step.record.id: step.record.cache.source
             for step in self.steps.values()
             if step.record.cache and step.record.cache.source
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from zen.interfaces import Row
-from zen.records import MetricPoint, RunRecord
+from zen.records import RunRecord
 from zen.storage import rows
 from zen.storage.database import Database
 
@@ -60,6 +60,16 @@ class Brief(NamedTuple):
     stack: str
     started: int | None
     duration: int | None
+
+
+class CurvePoint(NamedTuple):
+    """A value in the series of a metric; `number` counts them from 1, `at` is in microseconds."""
+
+    key: str
+    value: float
+    number: int
+    step: int | None
+    at: int
 
 
 class Logged(NamedTuple):
@@ -144,13 +154,12 @@ class RunSelection:
                 found.setdefault(step_run, []).append((key, float(value)))
         return found
 
-    def curves(self, step_runs: Sequence[str], *, most: int) -> dict[str, list[MetricPoint]]:
-        """Return the values of the metrics of step runs in their order, of long series about `most` with both ends."""
-        found: dict[str, list[MetricPoint]] = {}
+    def curves(self, step_runs: Sequence[str], *, most: int) -> dict[str, list[CurvePoint]]:
+        """Return the series of the metrics of step runs, of long ones about `most` values, with both ends."""
+        found: dict[str, list[CurvePoint]] = {}
         for some in _parts(step_runs):
-            for step_run, key, value, step, at in self._database.read(_CURVES.format(_marks(some)), (most, *some)):
-                point = MetricPoint(key=key, value=float(value), step=step, at=rows.time(at), step_run=step_run)
-                found.setdefault(step_run, []).append(point)
+            for step_run, key, value, *rest in self._database.read(_CURVES.format(_marks(some)), (most, *some)):
+                found.setdefault(step_run, []).append(CurvePoint(key, float(value), *rest))
         return found
 
     def params(self, step_runs: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -172,7 +181,7 @@ _TAKEN = f"SELECT s.run, s.name, s.detail FROM step_run s WHERE s.state = 'cache
 _VALUES = "SELECT m.step_run, m.key, m.value FROM metric m"
 # Every k-th value, k for each series. Without the operator %, which some database drivers take for a parameter.
 _CURVES = (
-    "SELECT step_run, key, value, step, at FROM ("
+    "SELECT step_run, key, value, number, step, at FROM ("
     " SELECT q.*, (total - 1) / ? + 1 AS stride FROM ("
     " SELECT m.step_run, m.key, m.value, m.step, m.at, m.seq,"
     " ROW_NUMBER() OVER (PARTITION BY m.step_run, m.key ORDER BY m.seq) AS number,"

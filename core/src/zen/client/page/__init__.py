@@ -1,0 +1,5 @@
+"""Pages that need nothing else: no network, no script."""
+
+from zen.client.page.comparison import excerpt, page
+
+__all__ = ["excerpt", "page"]
