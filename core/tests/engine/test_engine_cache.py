@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zen import Client
+from zen.client import close_all
 
 FLOW = """
 @step
@@ -297,3 +298,60 @@ def test_hits_are_recorded_before_steps_that_run(define) -> None:
     """)
     assert flow.numbers().outputs[0].load() == ["completed"] * 4 + ["running"]
     assert flow.numbers().outputs[0].load() == ["cached"] * 4 + ["running"]
+
+
+MENDED = """
+import pickle
+
+@step
+def load(n: int) -> bytes:
+    with open("journal", "a") as file:
+        file.write("load ")
+    return bytes(range(256)) * n
+
+@step
+def use(data: bytes) -> int:
+    return len(data)
+
+@pipeline
+def flow(n: int):
+    return use(load(n))
+"""
+
+
+@pytest.mark.parametrize("size", [1, 1000], ids=["small", "large"])
+def test_damage_that_shows_when_a_hit_is_read_runs_its_producer_again(define, home, size) -> None:
+    import sqlite3
+
+    define(MENDED).flow(size)
+    run = Client(root=home).run()
+    [entry] = run.steps["load"].output.files
+    close_all()
+    if size == 1:
+        with sqlite3.connect(home / ".zen" / "metadata.db") as database:
+            [(data,)] = database.execute("SELECT data FROM object WHERE digest = ?", (entry.digest,)).fetchall()
+            flipped = data[:9] + bytes([data[9] ^ 1]) + data[10:]
+            database.execute("UPDATE object SET data = ? WHERE digest = ?", (flipped, entry.digest))
+    else:
+        stored = next((home / ".zen" / "artifacts").rglob(entry.digest.partition(":")[2][-40:] + "*"), None) or next(
+            path
+            for path in (home / ".zen" / "artifacts").rglob("*")
+            if path.is_file() and path.stat().st_size == entry.size
+        )
+        data = stored.read_bytes()
+        stored.chmod(0o600)
+        stored.write_bytes(data[:9] + bytes([data[9] ^ 1]) + data[10:])
+    flow = define(MENDED.replace("return len(data)", "return len(data) + 1"))
+    again = flow.flow(size)
+    assert (again.state, again.outputs[0].load()) == ("completed", 256 * size + 1)
+    assert (home / "journal").read_text() == "load load "
+    attempts = [(each.name, each.attempt, each.state) for each in again.attempts]
+    assert sorted(attempts) == [
+        ("load", 1, "cached"),
+        ("load", 2, "completed"),
+        ("use", 1, "failed"),
+        ("use", 2, "completed"),
+    ]
+    assert "the earlier result is damaged" in again.steps["load"].cache.reason
+    assert flow.flow(size).steps["use"].state == "cached"
+    assert Client(root=home).run(run.id).steps["load"].output.load() == bytes(range(256)) * size

@@ -15,6 +15,7 @@ from zen.engine.attempt import call_hook
 from zen.engine.failures import error_record, vanished
 from zen.engine.ids import new_id
 from zen.engine.liveness import reap
+from zen.engine.mending import damage_of, is_for_damage
 from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
 from zen.errors import UnknownStep, WriteConflict, listing, nearest
@@ -185,15 +186,37 @@ class StepLauncher:
 
     def _attempts(self, step: StepSpec, first: int, decision: CacheDecision, *, stale: str) -> StepRunRecord:
         delay = step.retries.delay
-        final = max(first, self._last(step))
-        for attempt in range(first, final + 1):
+        attempt, final, mended = first, max(first, self._last(step)), False
+        while True:
             record = self._attempt(step, attempt, decision, last=attempt == final, stale=stale)
-            if record.state != "failed" or attempt == final or self._session.stopping():
+            if not mended and is_for_damage(record) and self._mended(step):
+                mended, final = True, final + 1  # that attempt was none of the step's doing
+            elif record.state != "failed" or attempt == final or self._session.stopping():
                 return record
+            else:
+                self._session.ending.wait(delay)
+                delay *= step.retries.backoff
             self._session.tell("step_finished", record)
-            self._session.ending.wait(delay)
-            delay *= step.retries.backoff
-        raise AssertionError("a step has at least one attempt")
+            attempt += 1
+
+    def _mended(self, step: StepSpec) -> bool:
+        """Make cached results anew that a step took and that are damaged; say whether there is reason to try again."""
+        mended = False
+        for name in step.upstream():
+            taken = self._session.settled(name)
+            problem = damage_of(taken, self._session) if taken.state == "cached" else ""
+            if problem and taken.cache is not None:
+                self._session.stack.log.warning("the cached result of %r is made again: %s", name, problem)
+                self._session.write([changes.forget(taken.cache.key)], durable=False)
+                decision = CacheDecision(
+                    status="miss", reason=f"the earlier result is damaged: {problem}", key=taken.cache.key
+                )
+                made = self._attempts(self._session.steps[name], taken.attempt + 1, decision, stale="")
+                self._session.tell("step_finished", made)
+                if made.state != "completed":
+                    return False
+                mended = True
+        return mended
 
     def _attempt(
         self, step: StepSpec, attempt: int, decision: CacheDecision, *, last: bool, stale: str
