@@ -167,3 +167,28 @@ def test_checked_data_becomes_an_endpoint_and_the_endpoint_leads_back(tumors, ze
     again = {step["name"]: step for step in other["steps"]}
     for step, output in (("load", "tumors"), ("train", "tumor_model")):
         assert again[step]["outputs"][output]["digest"] == steps[step]["outputs"][output]["digest"]
+
+
+def test_the_sweep_finds_the_best_parameters_and_loads_its_data_once(root, zen, run, tmp_path):
+    folder = tmp_path / "sweep"
+    shutil.copytree(root / "examples" / "sweep", folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
+    done = run(sys.executable, "training.py", cwd=folder)
+    assert "best of 6: {'gamma': 0.001, 'penalty': 10.0" in done.stdout
+
+    options = (
+        "--gamma",
+        "0.0001..0.01:log",
+        "--penalty",
+        "1,10",
+        "--random",
+        "4",
+        "--parallel",
+        "2",
+        "--name",
+        "random",
+    )
+    zen("sweep", "run", "training.py", *options, cwd=folder)
+    rows = json.loads(zen("sweep", "show", "random", "--sort", "-accuracy", "--json", cwd=folder).stdout)["runs"]
+    assert len(rows) == 4 and rows[0]["accuracy"] == max(row["accuracy"] for row in rows) > 0.9
+    assert all(0.0001 <= row["gamma"] <= 0.01 and row["penalty"] in (1.0, 10.0) for row in rows)
+    assert {step["state"] for row in rows for step in shown(zen, row["id"], folder)["steps"][:1]} == {"cached"}

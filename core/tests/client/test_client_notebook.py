@@ -58,12 +58,44 @@ def run(define, home):
 
 def test_a_run_is_a_page_in_which_everything_is_escaped(run) -> None:
     page = Texts(run._repr_html_())
-    assert page.tags <= {"div", "b", "i", "span", "table", "tr", "th", "td", "pre"}
+    html = {"div", "b", "span", "table", "tr", "th", "td", "pre", "details", "summary"}
+    assert page.tags <= html | {"svg", "g", "rect", "path", "circle", "text", "title"}
     assert page.open == []
     assert page.texts.count(EVIL) >= 3
-    assert {"load", "bad", "completed", "failed", "word", "1.5"} <= set(page.texts)
+    assert {"load", "bad", "completed", "failed", "word", "1.5"} <= {text.strip() for text in page.texts}
     assert f"step 'bad': {EVIL}" in page.texts
-    assert max(map(len, page.texts)) <= 200
+    assert max(len(text) for text in page.texts if "Traceback" not in text) <= 200
+    assert "http" not in run._repr_html_().replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_run_shows_what_its_outputs_are_and_how_large(define, home) -> None:
+    define("""
+    @step
+    def load() -> list[int]:
+        return list(range(1000))
+
+    @pipeline
+    def numbers():
+        load()
+    """).numbers()
+    assert "list of 1,000, 3.8 KiB" in Texts(Client(root=home).run()._repr_html_()).texts
+
+
+def test_a_run_that_has_just_begun_shows_its_steps_as_pending(define, home) -> None:
+    define("""
+    @step
+    def look() -> str:
+        return Client().run()._repr_html_()
+
+    @step
+    def later(page: str) -> None: ...
+
+    @pipeline
+    def numbers():
+        later(look())
+    """).numbers()
+    page = Texts(Client(root=home).run().steps["look"].output.load())
+    assert {"running", "later", "pending"} <= set(page.texts)
 
 
 def test_an_artifact_is_a_table_in_which_everything_is_escaped(run) -> None:

@@ -46,6 +46,8 @@ class PipelineDefinition(Protocol):
     @property
     def parameters(self) -> Mapping[str, inspect.Parameter]: ...
 
+    def with_options(self, **options: Any) -> PipelineDefinition: ...
+
 
 class Collector(Protocol):
     """The trace under way: what a step that is called inside a pipeline function joins."""

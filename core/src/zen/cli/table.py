@@ -38,7 +38,7 @@ COMMANDS: dict[str, Row] = {
             name="reproduce",
             section="Runs",
             target="zen.cli.reproduce:command",
-            summary="Repeat a run from its snapshot, and compare what every step gives.",
+            summary="Repeat a run from its snapshot, and compare.",
         ),
         Row(
             name="sweep",

@@ -12,12 +12,12 @@ from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import reap
 from zen.engine.models import STAGES, promote, unalias
 from zen.engine.progress import Progress, current_progress, use_progress
-from zen.engine.reproducing import Rebuilt, Repetition, repeat, repeatable, repetition
 from zen.engine.resuming import resume
 from zen.engine.session import interrupt
 from zen.engine.signature import ArtifactConfig, Signature, check_artifact_name, signature_of
 from zen.engine.snapshots import file_content, files_of
 from zen.engine.validating import CHECKS, checked, expectations_of, failure
+from zen.engine.workers import workers_kept
 
 __all__ = [
     "CHECKS",
@@ -58,4 +58,5 @@ __all__ = [
     "unalias",
     "use_progress",
     "without_our_frames",
+    "workers_kept",
 ]

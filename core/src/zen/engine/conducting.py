@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from zen.engine.alerts import run_ended
 from zen.engine.attempt import call_hook
@@ -50,7 +50,7 @@ def conducted(session: Session, token: str) -> Finished:
     trackers = RunTrackers(session.stack)
     interrupt: KeyboardInterrupt | None = None
     trouble: BaseException | None = None
-    with _terminating():
+    with terminating():
         try:
             _start(session, trackers, token)
             session.stack.orchestrator.run(session.plan, launcher)
@@ -67,7 +67,7 @@ def conducted(session: Session, token: str) -> Finished:
         finished = _finish(session, trackers, token, trouble)
     if session.interrupted:
         within = [error for error in session.exceptions.values() if isinstance(error, Terminated)]
-        _reraise(within[0] if within else interrupt)
+        reraise(within[0] if within else interrupt)
     if trouble is not None and (isinstance(trouble, ZenError) or not isinstance(trouble, Exception)):
         raise trouble
     return finished
@@ -77,7 +77,8 @@ def _start(session: Session, trackers: RunTrackers, token: str) -> None:
     references = trackers.start(session.run, session.plan)
     warnings = session.observe("zen_run_started", run=session.run, plan=session.plan)
     if references or warnings or trackers.warnings:
-        session.run = replace(session.run, trackers=references, warnings=(*trackers.warnings, *warnings))
+        told = (*session.run.warnings, *trackers.warnings, *warnings)
+        session.run = replace(session.run, trackers=references, warnings=told)
         session.write([changes.update_run(session.run, token=token)], durable=False)
     session.tell("run_started", session.run, session.plan)
 
@@ -137,7 +138,7 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
 def _model(session: Session, run: RunRecord, steps: Iterable[StepRunRecord]) -> list[str]:
     """Add the version that a completed run made, if the pipeline makes one; return what went wrong."""
     spec = session.plan.model
-    if spec is None or run.state != COMPLETED:
+    if spec is None or run.state != COMPLETED or session.repeats:
         return []
     _, warnings = record_model(session.stack, spec, run, steps)
     return warnings
@@ -166,8 +167,8 @@ def _pipeline_hooks(session: Session, run: RunRecord, error: BaseException | Non
 
 
 @contextlib.contextmanager
-def _terminating() -> Iterator[None]:
-    """While a run is conducted, SIGTERM ends it as Ctrl-C does, so that it is recorded."""
+def terminating() -> Iterator[None]:
+    """While a run is conducted, SIGTERM ends it as Ctrl-C does, so that it is recorded; see `reraise`."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGTERM"):
         yield
         return
@@ -191,7 +192,8 @@ def _terminating() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
-def _reraise(interrupt: KeyboardInterrupt | None) -> None:
+def reraise(interrupt: KeyboardInterrupt | None) -> NoReturn:
+    """Go on with what interrupted a run, once it is recorded."""
     if isinstance(interrupt, Terminated):
         signal.raise_signal(signal.SIGTERM)
     raise KeyboardInterrupt from None

@@ -21,10 +21,12 @@ from zen.identity import digest, dumps
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, Plan, RunRecord
 from zen.records.codec import to_json
-from zen.source import commit_of, project_name, take
+from zen.source import Snapshot, commit_of, project_name, take
 from zen.stacks.materialization import reference, save_value
 from zen.stacks.opening import OpenStack
 from zen.storage import changes
+
+_MOST_TOLD = 5
 
 
 @dataclass(kw_only=True)
@@ -111,7 +113,8 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
     now = dt.datetime.now(dt.UTC)
     run_id = new_id()
     batch: list[Change] = []
-    plan = replace(draft.plan, snapshot=_snapshot(stack, batch))
+    taken = _snapshot(stack, batch)
+    plan = replace(draft.plan, snapshot=taken.digest)
     for artifact_id, (name, value) in draft.literals.items():
         batch += _literal(artifact_id, name, value, run_id, now, stack)
     body = dumps(plan.to_json())
@@ -129,14 +132,20 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         started_at=now,
         parameters=plan.parameters,
         tags=plan.tags,
-        environment={**facts, **commit_of(stack.project.root), **started(draft.script, stack.project.root)},
+        warnings=tuple(f"the snapshot of the source lacks {each}" for each in taken.missing_code()[:_MOST_TOLD]),
+        environment={**facts, **_commit(stack, taken), **started(draft.script, stack.project.root)},
         owner=owner(),
         durability="full" if stack.durable else "relaxed",
     )
     return run, plan, body, batch
 
 
-def _snapshot(stack: OpenStack, batch: list[Change]) -> str:
+def _commit(stack: OpenStack, taken: Snapshot) -> dict[str, Any]:
+    found = commit_of(stack.project.root)
+    return {**found, "dirty": taken.dirty} if "commit" in found and taken.dirty is not None else {**found}
+
+
+def _snapshot(stack: OpenStack, batch: list[Change]) -> Snapshot:
     """Keep the project's source; what is new joins the batch."""
 
     def put(data: bytes) -> str:
@@ -148,10 +157,10 @@ def _snapshot(stack: OpenStack, batch: list[Change]) -> str:
     stores = digest("stores/1", dumps(to_json([*stack.spec.of("artifact_store"), *stack.spec.of("metadata_store")])))
     # The index says what these stores were given, so each pair of stores has one; and it may outlive what they hold.
     index = stack.state / f"snapshot-{stores[7:19]}.json"
-    taken = take(project.root, index=index, marked=project.marked, put=put).digest
-    if not batch and not stack.objects.holds(taken):
+    taken = take(project.root, index=index, marked=project.marked, put=put)
+    if not batch and not stack.objects.holds(taken.digest):
         index.unlink(missing_ok=True)
-        taken = take(project.root, index=index, marked=project.marked, put=put).digest
+        taken = take(project.root, index=index, marked=project.marked, put=put)
     return taken
 
 

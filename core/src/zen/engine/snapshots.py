@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zen.errors import ArtifactNotFound, RunNotFound
 from zen.records import FileEntry, RunRecord
-from zen.source import extract, read_manifest
+from zen.source import extract, read_manifest, read_omitted
 from zen.stacks.opening import OpenStack
 from zen.storage.objects import key_of
 
@@ -24,7 +24,17 @@ def files_of(stack: OpenStack, run: RunRecord) -> tuple[FileEntry, ...]:
     if not run.snapshot:
         raise RunNotFound(f"run {run.name!r} has no snapshot of its source", hint="only its records can be read")
     try:
-        return read_manifest(_content(stack, run.snapshot))
+        return read_manifest(content_of(stack, run.snapshot))
+    except ArtifactNotFound as error:
+        raise RunNotFound(f"the snapshot of run {run.name!r} is gone from the store") from error
+
+
+def omitted_of(stack: OpenStack, run: RunRecord) -> tuple[str, ...]:
+    """Return which files of the project the snapshot of a run does not have, and why; fails as `files_of` does."""
+    if not run.snapshot:
+        return ()
+    try:
+        return read_omitted(content_of(stack, run.snapshot))
     except ArtifactNotFound as error:
         raise RunNotFound(f"the snapshot of run {run.name!r} is gone from the store") from error
 
@@ -51,7 +61,7 @@ def code_folder(stack: OpenStack, run: RunRecord) -> Path:
     return folder
 
 
-def _content(stack: OpenStack, digest: str) -> bytes:
+def content_of(stack: OpenStack, digest: str) -> bytes:
     """Return the bytes of an object of which nothing but its digest is known."""
     small = stack.database.object_size(digest)
     if small is not None:

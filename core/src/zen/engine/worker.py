@@ -68,6 +68,10 @@ def main() -> None:
     threading.Thread(target=_listen, args=(requests, waiting, busy), daemon=True).start()
     session = Session.join(ticket)
     while (request := waiting.get()) is not None:
+        if "ticket" in request:  # it is another run's worker now, of the same project and stack
+            session.stack.close()
+            session = Session.join(Ticket.from_json(request["ticket"]))
+            continue
         busy.set()
         # What this raises, it raises again in the attempt, where it is recorded.
         with contextlib.suppress(Exception, SystemExit):

@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ class Worker:
         threading.Thread(target=self._read, daemon=True).start()
         with contextlib.suppress(OSError):  # a dead worker is noticed when it is used
             self._send(ticket.to_json())
+
+    def serve(self, ticket: Ticket) -> None:
+        """Make it the worker of another run, of the same project and stack."""
+        with contextlib.suppress(OSError):  # a dead worker is noticed when it is used
+            self._send({"ticket": ticket.to_json()})
 
     def run(
         self,
@@ -159,7 +165,7 @@ class WorkerPool:
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         if worker is None or not worker.alive():
-            worker = Worker(self._ticket)
+            worker = _spare_for(self._ticket) or Worker(self._ticket)
         try:
             result = work(worker)
         except (WorkerDied, StepTimeout, RunCancelled):
@@ -172,11 +178,56 @@ class WorkerPool:
         return result
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers, or leave them to the next run; see `workers_kept`."""
         with self._lock:
             idle, self._idle = self._idle, []
         for worker in idle:
+            if not _keep(self._ticket, worker):
+                worker.close()
+
+
+_spares: list[tuple[Ticket, Worker]] = []
+_keepers = 0
+_spares_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def workers_kept() -> Iterator[None]:
+    """Let the workers of runs in this process serve later runs, so that each loads the project's code once."""
+    global _keepers
+    with _spares_lock:
+        _keepers += 1
+    try:
+        yield
+    finally:
+        with _spares_lock:
+            _keepers -= 1
+            left = [] if _keepers else [worker for _, worker in _spares]
+            if not _keepers:
+                _spares.clear()
+        for worker in left:
             worker.close()
+
+
+def _keep(ticket: Ticket, worker: Worker) -> bool:
+    with _spares_lock:
+        if _keepers:
+            _spares.append((ticket, worker))
+        return bool(_keepers)
+
+
+def _spare_for(ticket: Ticket) -> Worker | None:
+    """Return a worker that an earlier run has left and that loads code from where this run does."""
+    with _spares_lock:
+        for index, (other, worker) in enumerate(_spares):
+            if replace(ticket, run_id="", token="", base={}) == replace(other, run_id="", token="", base={}):
+                del _spares[index]
+                if worker.alive():
+                    worker.serve(ticket)
+                    return worker
+                worker.kill()
+                break
+    return None
 
 
 def _without_our_frames(told: str) -> str:

@@ -5,7 +5,18 @@
 
 from zen.registry.catalog import BUILTIN, Catalog, PluginEntry, ScanProblem
 from zen.registry.claims import LoadedFlavor
+from zen.registry.inventory import Installed, installed
 from zen.registry.registry import Registry
 from zen.registry.scanning import scan
 
-__all__ = ["BUILTIN", "Catalog", "LoadedFlavor", "PluginEntry", "Registry", "ScanProblem", "scan"]
+__all__ = [
+    "BUILTIN",
+    "Catalog",
+    "Installed",
+    "LoadedFlavor",
+    "PluginEntry",
+    "Registry",
+    "ScanProblem",
+    "installed",
+    "scan",
+]

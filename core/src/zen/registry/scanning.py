@@ -26,7 +26,7 @@ _version_line = re.compile(rb"^Version:[ \t]*(\S+)", re.MULTILINE)
 _value = re.compile(r"[\w.]+(?:\s*:\s*[\w.]+)?(?:\s*\[.*\])?")
 
 
-class _Metadata(NamedTuple):
+class Metadata(NamedTuple):
     """One metadata folder, known by its name alone."""
 
     distribution: str
@@ -46,8 +46,8 @@ def scan(paths: Sequence[str] | None = None) -> Catalog:
     """Return the entry points of zen's groups on `paths`, by default `sys.path`. Imports nothing that is installed."""
     entries: list[PluginEntry] = []
     problems: list[ScanProblem] = []
-    seen: dict[str, _Metadata] = {}
-    hidden: list[_Metadata] = []
+    seen: dict[str, Metadata] = {}
+    hidden: list[Metadata] = []
     for place in _folders(sys.path if paths is None else paths):
         for metadata in _newest(_metadata(place), hidden):
             if metadata.distribution in seen:
@@ -63,6 +63,15 @@ def scan(paths: Sequence[str] | None = None) -> Catalog:
     )
 
 
+def metadata_folders(paths: Sequence[str] | None = None) -> list[Metadata]:
+    """Return the metadata folders of the distributions that count on `paths`, by default `sys.path`."""
+    found: dict[str, Metadata] = {}
+    for place in _folders(sys.path if paths is None else paths):
+        for each in _newest(_metadata(place), []):
+            found.setdefault(each.distribution, each)
+    return list(found.values())
+
+
 def _folders(paths: Iterable[str]) -> Iterator[Folder]:
     """Yield what is on the path, each place once."""
     for path in dict.fromkeys(paths):
@@ -71,13 +80,13 @@ def _folders(paths: Iterable[str]) -> Iterator[Folder]:
             yield folder
 
 
-def _metadata(place: Folder) -> Iterator[_Metadata]:
+def _metadata(place: Folder) -> Iterator[Metadata]:
     is_egg = place.path.lower().endswith(".egg")
     for name in place.names:
         if name.lower().endswith((".dist-info", ".egg-info")) and not name.startswith("~"):
-            yield _Metadata(*_split(name.rpartition(".")[0]), place, name)
+            yield Metadata(*_split(name.rpartition(".")[0]), place, name)
         elif is_egg and name.lower() == "egg-info":
-            yield _Metadata(*_split(os.path.basename(place.path)[:-4]), place, name)
+            yield Metadata(*_split(os.path.basename(place.path)[:-4]), place, name)
 
 
 def _split(stem: str) -> tuple[str, str]:
@@ -89,24 +98,24 @@ def _split(stem: str) -> tuple[str, str]:
     return canonical(stem), ""
 
 
-def _newest(found: Iterable[_Metadata], hidden: list[_Metadata]) -> list[_Metadata]:
+def _newest(found: Iterable[Metadata], hidden: list[Metadata]) -> list[Metadata]:
     """Return one metadata folder for each distribution, by name; the others go to `hidden`."""
-    chosen: dict[str, _Metadata] = {}
+    chosen: dict[str, Metadata] = {}
     for metadata in found:
         other = chosen.setdefault(metadata.distribution, metadata)
         if other is not metadata:
-            older, newer = sorted((other, metadata), key=_Metadata.newness)
+            older, newer = sorted((other, metadata), key=Metadata.newness)
             chosen[metadata.distribution] = newer
             hidden.append(older)
     return [chosen[distribution] for distribution in sorted(chosen)]
 
 
-def _read(metadata: _Metadata, entries: list[PluginEntry], problems: list[ScanProblem]) -> None:
+def _read(metadata: Metadata, entries: list[PluginEntry], problems: list[ScanProblem]) -> None:
     """Add the entries of one distribution, and what is wrong with them."""
     data = metadata.place.read(f"{metadata.name}/entry_points.txt")
     if not data or b"[zen" not in data:
         return
-    version = metadata.version or _version(metadata)
+    version = metadata.version or version_of(metadata)
     known: set[tuple[str, str]] = set()
     for group, line in _lines(data.decode(errors="replace")):
         name, found, value = (part.strip() for part in line.partition("="))
@@ -138,13 +147,13 @@ def _fault(group: str, name: str, value: str, known: set[tuple[str, str]]) -> st
     return ""
 
 
-def _version(metadata: _Metadata) -> str:
+def version_of(metadata: Metadata) -> str:
     """Return the version of an egg-info folder of a source tree, whose name has none."""
     found = _version_line.search(metadata.place.read(f"{metadata.name}/PKG-INFO") or b"")
     return found[1].decode(errors="replace") if found else ""
 
 
-def _hidden(hidden: Iterable[_Metadata], seen: dict[str, _Metadata], plugins: set[str]) -> Iterator[ScanProblem]:
+def _hidden(hidden: Iterable[Metadata], seen: dict[str, Metadata], plugins: set[str]) -> Iterator[ScanProblem]:
     """Yield a problem for each hidden distribution that is another version than the one that counts.
 
     An editable install leaves two metadata folders of one version, or one without a version: that is no problem.

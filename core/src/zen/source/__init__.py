@@ -5,7 +5,7 @@ from zen.source.git import commit_of
 from zen.source.loading import StopLoading, adopt_main, load_module, load_object, loading, prepare_path
 from zen.source.modules import module_name, project_name
 from zen.source.origin import Origin, origin_of
-from zen.source.snapshot import Snapshot, extract, read_manifest, take
+from zen.source.snapshot import Snapshot, extract, read_manifest, read_omitted, take
 
 __all__ = [
     "Fingerprint",
@@ -25,6 +25,7 @@ __all__ = [
     "prepare_path",
     "project_name",
     "read_manifest",
+    "read_omitted",
     "source_of",
     "take",
 ]

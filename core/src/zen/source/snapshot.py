@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,11 +20,14 @@ from zen.errors import ArtifactDamaged, UsageError
 from zen.identity import digest_bytes, dumps
 from zen.records import FileEntry
 from zen.source.folders import Folders, SourceFile
+from zen.source.git import ask_git, commit_of, has_staged
+from zen.source.tracking import Tracking, tracking
 
 _VERSION = 1
 _FINE_NS = 50_000_000
 _COARSE_NS = 2_000_000_000
 _ATTEMPTS = 3
+_MOST_TOLD = 100
 
 Stamp = tuple[int, int, int, int]
 
@@ -37,11 +40,17 @@ class Snapshot:
         digest: Digest of the manifest: equal digests are equal files.
         files: Sorted by name; names are relative POSIX paths, bytes that are no UTF-8 as lone surrogates.
         omitted: What was left out and why, sorted: ``data.json: larger than 1 MiB``.
+        dirty: Whether the files differ from git's commit; None where there is none, or when it is not known.
     """
 
     digest: str
     files: tuple[FileEntry, ...]
     omitted: tuple[str, ...] = ()
+    dirty: bool | None = None
+
+    def missing_code(self) -> list[str]:
+        """Return what was left out although it is code, which a run from the snapshot will lack."""
+        return [each for each in self.omitted if each.partition(": ")[0].endswith((".py", ".ipynb"))]
 
 
 def take(root: Path, *, index: Path, marked: bool, put: Callable[[bytes], str]) -> Snapshot:
@@ -54,8 +63,10 @@ def take(root: Path, *, index: Path, marked: bool, put: Callable[[bytes], str]) 
         put: Stores bytes and returns their digest; called for new bytes and for a new manifest.
     """
     known = _Index.read(index)
-    folders = Folders(root.resolve(), skip=index.resolve(), recursive=marked)
-    current = _Index({}, "")
+    root = root.resolve()
+    git = tracking(root)
+    folders = Folders(root, skip=index.resolve(), recursive=marked, git=git)
+    current = _Index({}, "", staged=known.staged)
     files = []
     now = time.time_ns()
     for source in folders.files():
@@ -63,11 +74,28 @@ def take(root: Path, *, index: Path, marked: bool, put: Callable[[bytes], str]) 
         if entry is not None:
             files.append(entry)
     files.sort(key=lambda entry: entry.name)
-    same = known.manifest and current.entries == known.entries and len(files) == len(known.entries)
-    current.manifest = known.manifest if same else put(_manifest(files))
-    if not same:
+    current.omitted = sorted(folders.omitted)
+    dirty = _dirty(git, current) if git else None
+    # Who has an index of an older zen, or one that was damaged, makes it anew.
+    same = bool(known.manifest) and current.entries == known.entries and len(files) == len(known.entries)
+    same = same and current.omitted == known.omitted
+    current.manifest = known.manifest if same else put(_manifest(files, current.omitted))
+    if not same or current.staged != known.staged:
         current.write(index)
-    return Snapshot(current.manifest, tuple(files), tuple(sorted(folders.omitted)))
+    return Snapshot(current.manifest, tuple(files), tuple(current.omitted), dirty)
+
+
+def _dirty(git: Tracking, index: _Index) -> bool | None:
+    """Say whether the project differs from the commit; what only git itself could say is asked for once."""
+    if git.changed or git.index is None:
+        return git.changed
+    staged = has_staged(git.repository, git.index.tree)
+    if staged is None and (commit := commit_of(git.repository.top).get("commit")):
+        key = f"{commit} {git.index.written}"
+        if index.staged.get("key") != key:
+            index.staged = {"key": key, "is": ask_git(git.repository)}
+        staged = index.staged["is"]
+    return True if staged else None if staged is None else git.changed
 
 
 def read_manifest(data: bytes) -> tuple[FileEntry, ...]:
@@ -83,6 +111,11 @@ def read_manifest(data: bytes) -> tuple[FileEntry, ...]:
             hint="use the zen that wrote it",
         )
     return tuple(FileEntry(**entry) for entry in manifest["files"])
+
+
+def read_omitted(data: bytes) -> tuple[str, ...]:
+    """Return what the stored manifest of a snapshot says was left out, and why."""
+    return tuple(json.loads(data).get("omitted", ()))
 
 
 def extract(files: Iterable[FileEntry], folder: Path, *, get: Callable[[str], bytes]) -> None:
@@ -117,9 +150,13 @@ def _target(name: str, folder: Path) -> Path:
     return folder.joinpath(*path.parts)
 
 
-def _manifest(files: list[FileEntry]) -> bytes:
+def _manifest(files: list[FileEntry], omitted: list[str]) -> bytes:
     listed = [{"digest": entry.digest, "name": entry.name, "size": entry.size} for entry in files]
-    return dumps({"files": listed, "version": _VERSION}).encode("ascii")
+    told = omitted[:_MOST_TOLD]
+    if len(omitted) > _MOST_TOLD:
+        told.append(f"and {len(omitted) - _MOST_TOLD} more")
+    facts = {"files": listed, "version": _VERSION, **({"omitted": told} if told else {})}
+    return dumps(facts).encode("ascii")
 
 
 def _entry(
@@ -174,6 +211,8 @@ def _is_settled(stamp: Stamp, now: int) -> bool:
 class _Index:
     entries: dict[str, tuple[Stamp, str]]
     manifest: str
+    omitted: list[str] = field(default_factory=list)
+    staged: dict[str, Any] = field(default_factory=dict)
 
     def stamp(self, name: str) -> Stamp | None:
         entry = self.entries.get(name)
@@ -189,14 +228,15 @@ class _Index:
             entries = {
                 name: ((item[0], item[1], item[2], item[3]), str(item[4])) for name, item in data["files"].items()
             }
-            return cls(entries, str(data["manifest"]))
+            return cls(entries, str(data["manifest"]), list(data.get("omitted", [])), dict(data.get("staged", {})))
         except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
             return cls({}, "")
 
     def write(self, path: Path) -> None:
         """Replace the index in one step. It only saves time, so a folder that cannot be written is no error."""
         files = {name: [*stamp, digest] for name, (stamp, digest) in self.entries.items()}
-        data = dumps({"version": _VERSION, "manifest": self.manifest, "files": files}).encode("ascii")
+        facts = {"manifest": self.manifest, "omitted": self.omitted, "staged": self.staged, "version": _VERSION}
+        data = dumps({**facts, "files": files}).encode("ascii")
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from zen.stacks.folders import refusal
 
 FILE = "zen.yaml"
 STATE = ".zen"
+REPRODUCTIONS = "reproduce"
+"""Folder of the state under which runs are rebuilt; each is a project, with the state that it lies in."""
 _MARKERS = (".git", "pyproject.toml")
 
 
@@ -66,7 +68,7 @@ def _state(root: Path) -> Path:
         return root / STATE
     state = Path(os.path.abspath(os.path.expanduser(home)))
     why = refusal(state, root, among_sources=True)
-    if why:
+    if why and not root.is_relative_to(state / REPRODUCTIONS):
         raise ConfigError(
             f"ZEN_HOME={home!r} cannot hold the state of zen: {why}", hint="set it to a folder of its own"
         )

@@ -1,0 +1,295 @@
+"""Repeating a run: its plan once more, with the code of its snapshot, in a folder and a process of its own.
+
+The process is a fresh one, because this one may have imported the project as it is now. It writes to the stores of the
+recorded run, so that the records of both stand beside each other; it tells no tracker and no alerter, calls no hook,
+and adds no version of a model.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zen.engine.conducting import Finished, conducted
+from zen.engine.environment import OF_THE_SOURCE, environment
+from zen.engine.ids import new_id
+from zen.engine.launch import check
+from zen.engine.liveness import forget_lock, owner, run_lock
+from zen.engine.session import Session, Ticket
+from zen.engine.snapshots import files_of
+from zen.errors import RunError, UsageError, listing
+from zen.identity import digest, dumps
+from zen.interfaces import Alerter, ExperimentTracker
+from zen.records import Hooks, Plan, RunRecord, StackSpec
+from zen.records.codec import record
+from zen.source import extract
+from zen.stacks.opening import OpenStack, registry_of
+from zen.stacks.project import REPRODUCTIONS, Project
+from zen.storage import FileLock, changes
+
+TAG = "reproduces:"
+"""What the tag of a run begins with that repeats another one; the id of that one follows."""
+
+_OF_ENVIRONMENTS = ("PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+_SILENT = (ExperimentTracker.kind, Alerter.kind)
+
+
+@record()
+class Repetition:
+    """All that another process needs to repeat a run. JSON; secrets are references.
+
+    Attributes:
+        run_id: The recorded run.
+        root: The root of the project, which has the stores.
+        stack: The stack of the recorded run, without what would tell others.
+        folder: Where the source of the run was put.
+        path: What comes first on `sys.path`: the folders of the project as they are in `folder`, and others.
+    """
+
+    run_id: str
+    root: str
+    state: str
+    stack: StackSpec
+    folder: str
+    file: str = ""
+    path: tuple[str, ...] = ()
+
+    def project(self) -> Project:
+        """Return the project that has the stores."""
+        return Project(root=Path(self.root), file=Path(self.file) if self.file else None, state=Path(self.state))
+
+
+class Rebuilt:
+    """A folder with the source of a run as it was; nobody else works in it until it is closed.
+
+    Args:
+        stack: The stack of the run.
+        run: The run.
+        folder: An empty or new folder; by default one in the state folder, which is emptied first.
+
+    Raises:
+        UsageError: When the folder that was given holds something, or the source is not to be had.
+        RunError: When the default folder is in use.
+    """
+
+    def __init__(self, stack: OpenStack, run: RunRecord, folder: Path | None) -> None:
+        self._lock: FileLock | None = None
+        files = files_of(stack, run)
+        place = stack.state / REPRODUCTIONS / run.id
+        if folder is None:
+            self._lock = self._taken(place, run)
+            shutil.rmtree(place, ignore_errors=True)
+        self.folder = (folder or place).resolve()
+        entries = {entry.digest: entry for entry in files}
+        try:
+            extract(files, self.folder, get=lambda digest: stack.objects.content(entries[digest]))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others use the folder."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    @staticmethod
+    def _taken(place: Path, run: RunRecord) -> FileLock:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place.with_suffix(".lock"))
+        if not lock.try_acquire():
+            raise RunError(
+                f"run {run.name!r} is being reproduced by another process in {place}", hint="give --folder another one"
+            )
+        return lock
+
+
+def repetition(stack: OpenStack, run: RunRecord, folder: Path, *, fresh: bool = False) -> Repetition:
+    """Return how to repeat a run in a folder that holds its source.
+
+    Args:
+        stack: A stack with the stores of the run.
+        run: The run; it is over.
+        folder: Where its source is.
+        fresh: Whether the environment is another one: then only the project's own folders go onto `sys.path`.
+    """
+    plan = stack.database.plan(run.plan)
+    project = stack.project
+    return Repetition(
+        run_id=run.id,
+        root=str(project.root),
+        state=str(project.state),
+        file=str(project.file or ""),
+        stack=replace(plan.stack, components=tuple(c for c in plan.stack.components if c.kind not in _SILENT)),
+        folder=str(folder),
+        path=tuple(moved(sys.path, project.root, folder, others=not fresh)),
+    )
+
+
+def repeatable(stack: OpenStack, run: RunRecord) -> None:
+    """See that a run can be repeated.
+
+    Raises:
+        UsageError: When it is not over, has steps that nobody else can load, or other cases of that kind.
+    """
+    if not run.finished:
+        raise UsageError(f"run {run.name!r} is {run.state}", hint="wait for its end")
+    lone = [step.name for step in stack.database.plan(run.plan).steps if not step.code.importable]
+    if lone:
+        raise UsageError(
+            f"steps {listing(lone)} stand in a notebook or inside a function, where nobody else finds their code",
+            hint="move them to the top level of a file; then their runs can be reproduced",
+        )
+
+
+def moved(path: Iterable[str], root: Path, folder: Path, *, others: bool = True) -> list[str]:
+    """Return a module path on which the folders of the project are those of its copy; those without one are left out.
+
+    Args:
+        path: Entries as of `sys.path`.
+        root: The project.
+        folder: The copy.
+        others: Whether to keep entries that are no part of the project.
+    """
+    found = []
+    root, folder = root.resolve(), folder.resolve()
+    for entry in path:
+        place = Path(entry or ".").resolve()
+        if place.is_relative_to(folder):
+            found.append(entry or str(place))
+        elif _is_of_project(place, root):
+            copy = folder / place.relative_to(root)
+            if copy.is_dir():
+                found.append(str(copy))
+        elif others:
+            found.append(entry or str(place))
+    return list(dict.fromkeys(found))
+
+
+def _is_of_project(place: Path, root: Path) -> bool:
+    """Say whether a folder holds the project's own code, not what was installed into an environment that lies in it."""
+    if not place.is_relative_to(root):
+        return False
+    inner = [place, *place.parents][: len(place.parts) - len(root.parts)]  # below the root
+    return not any(each.name in ("site-packages", "dist-packages") or (each / "pyvenv.cfg").is_file() for each in inner)
+
+
+def variables(order: Repetition, given: Mapping[str, str], *, fresh: bool = False) -> dict[str, str]:
+    """Return the environment variables of the process that repeats a run; nothing of ours for a fresh environment."""
+    root, folder = Path(order.root), Path(order.folder)
+    found = {**given, "ZEN_HOME": order.state, "ZEN_STACK": order.stack.name}
+    if path := given.get("PYTHONPATH"):
+        found["PYTHONPATH"] = os.pathsep.join(moved(path.split(os.pathsep), root, folder, others=not fresh))
+    for name in _OF_ENVIRONMENTS if fresh else ():
+        found.pop(name, None)
+    return found
+
+
+def working_folder(run: RunRecord, folder: Path) -> Path:
+    """Return where in the copy the run was started, made if there was nothing in it that is source."""
+    place = folder / str(run.environment.get("folder", ""))
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+# In the process that repeats
+
+
+def settle_in(order: Repetition) -> None:
+    """Let this process find the project's modules in the copy alone, those of editable installs as well."""
+    root, folder = Path(order.root), Path(order.folder)
+    sys.path[:] = list(dict.fromkeys([*order.path, *moved(sys.path, root, folder)]))
+    for name, module in list(sys.modules.items()):
+        mapping = getattr(module, "MAPPING", None) if name.startswith("__editable__") else None
+        if isinstance(mapping, dict):  # setuptools' finders of editable installs
+            mapping.update({key: _moved_place(place, root, folder) for key, place in mapping.items()})
+
+
+def _moved_place(place: str, root: Path, folder: Path) -> str:
+    path, root = Path(place).resolve(), root.resolve()
+    return str(folder / path.relative_to(root)) if _is_of_project(path, root) else place
+
+
+def repeat(order: Repetition, *, progress: Any = None) -> tuple[Finished, Session]:
+    """Repeat a run in this process; return the new run, and its session, with an open stack, for reading values.
+
+    Raises:
+        ZenError: When it cannot start.
+    """
+    project = order.project()
+    stack = OpenStack(order.stack, project, registry_of(project))
+    recorded = stack.database.run(order.run_id)
+    plan = silent(stack.database.plan(recorded.plan), order.stack, recorded.id)
+    check(plan, stack)
+    body = dumps(plan.to_json())
+    run, token = _run_record(recorded, plan, body, stack), new_id()
+    lock = run_lock(stack.state, run.id)
+    lock.acquire()
+    try:
+        stack.database.write([*changes.insert_run(run, plan, body, token=token)], durable=False)
+        session = Session(_ticket(order, run, token), stack=stack, run=run, plan=plan, owner=True)
+        session.repeats = True
+        session.progress = progress
+        session.register()
+        try:
+            return conducted(session, token), session
+        finally:
+            session.unregister()
+    finally:
+        lock.release()
+        forget_lock(stack.state, run.id)
+
+
+def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:
+    """Return a plan that executes every step, and tells nobody."""
+    steps = [replace(step, cache=replace(step.cache, enabled=False), hooks=Hooks()) for step in plan.steps]
+    return replace(plan, steps=tuple(steps), stack=stack, hooks=Hooks(), tags=_tags(plan.tags, run_id))
+
+
+def _tags(tags: Sequence[str], run_id: str) -> tuple[str, ...]:
+    return (*(tag for tag in tags if not tag.startswith(TAG)), f"{TAG}{run_id}")
+
+
+def _run_record(recorded: RunRecord, plan: Plan, body: str, stack: OpenStack) -> RunRecord:
+    now = dt.datetime.now(dt.UTC)
+    facts, objects = environment(stack)
+    if objects:
+        stack.database.write(objects, durable=False)
+    source = {name: recorded.environment[name] for name in OF_THE_SOURCE if name in recorded.environment}
+    return RunRecord(
+        id=new_id(),
+        name=f"{recorded.name[:188]}-reproduced",
+        pipeline=plan.pipeline,
+        state="running",
+        stack=plan.stack.name,
+        plan=digest("plan-body/1", body),
+        snapshot=recorded.snapshot,
+        created_at=now,
+        started_at=now,
+        parameters=plan.parameters,
+        tags=plan.tags,
+        environment={**facts, **source},
+        owner=owner(),
+        durability="full" if stack.durable else "relaxed",
+    )
+
+
+def _ticket(order: Repetition, run: RunRecord, token: str) -> Ticket:
+    script = Path(order.folder, str(run.environment.get("script", "")))
+    return Ticket(
+        run_id=run.id,
+        token=token,
+        root=order.root,
+        state=order.state,
+        file=order.file,
+        stack=order.stack,
+        script=str(script) if script.is_file() else "",
+        path=tuple(sys.path),
+        code=order.folder,
+    )
