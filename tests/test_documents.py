@@ -146,7 +146,7 @@ def test_every_program_of_the_authors_page_runs(executed, number):
 
 
 def test_every_block_of_the_authors_page_is_of_a_language_that_is_tried():
-    assert set(re.findall(r"^```(\w+)$", PLUGINS, flags=re.MULTILINE)) == {"python", "toml", "yaml", "sh"}
+    assert set(re.findall(r"^```(\w+)$", PLUGINS, flags=re.MULTILINE)) == {"python", "toml", "yaml", "sh", "text"}
     assert [tomllib.loads(block)["project"]["name"] for block in blocks(PLUGINS, "toml")] == ["zen-plugin-pool"]
 
 

@@ -32,8 +32,8 @@ def few(monkeypatch) -> list[Installed]:
     found = [
         Installed("numpy", "2.0"),
         Installed("acme", "1.0", "url", "git+https://example.org/acme@abc"),
-        Installed("mine", "0.1", "editable", "/home/me/mine"),
-        Installed("wheel-of-mine", "0.2", "local", "/home/me/w.whl"),
+        Installed("mine", "0.1", "editable", "/opt/me/mine"),
+        Installed("wheel-of-mine", "0.2", "local", "/opt/me/w.whl"),
     ]
     monkeypatch.setattr(environments, "installed", lambda: tuple(found))
     return found
@@ -65,8 +65,8 @@ def test_a_requirements_file_can_be_had_back(define, home, few) -> None:
         f"# run {run.name} ({run.id}): Python {python} on {run.record.environment['platform']}",
         "numpy==2.0",
         "acme @ git+https://example.org/acme@abc",
-        "# mine 0.1: editable, from /home/me/mine",
-        "# wheel-of-mine 0.2: installed from /home/me/w.whl",
+        "# mine 0.1: editable, from /opt/me/mine",
+        "# wheel-of-mine 0.2: installed from /opt/me/w.whl",
     ]
 
 

@@ -99,7 +99,7 @@ def _changer(walk: Walker, kind: type) -> str:
         for name, member in vars(base).items():
             function = getattr(member, "__wrapped__", member)
             changes = isinstance(function, types.FunctionType) and name not in _MAKING and _changes_itself(function)
-            if changes and (name.startswith("__") or is_called(name, walk.root)):
+            if changes and (name.startswith("__") or is_called(name, walk.root, base.__module__)):
                 return f"{base.__qualname__}.{name}"
     return ""
 

@@ -30,7 +30,7 @@ def changer_of(value: Any, name: str, space: dict[str, Any], root: Path) -> str:
         names = vars(module)
         for function in changes.functions:
             changed = any(_changes_global(each, function.own, names, value, name, space) for each in function.changes)
-            if changed and is_called(function.owner.rpartition(".")[2], root):
+            if changed and is_called(function.owner.rpartition(".")[2], root, module.__name__):
                 return f"{module.__name__}.{function.owner}"
     return ""
 
@@ -41,14 +41,27 @@ def attribute_changer(cls: type, name: str, root: Path, *, content: bool) -> str
     for module, changes in _project(root, name):
         for function in changes.functions:
             changed = any(_changes_attribute(each, name, roots, content=content) for each in function.changes)
-            if changed and is_called(function.owner.rpartition(".")[2], root):
+            if changed and is_called(function.owner.rpartition(".")[2], root, module.__name__):
                 return f"{module.__name__}.{function.owner}"
     return ""
 
 
-def is_called(name: str, root: Path) -> bool:
-    """Say whether the project mentions a name inside of any function: whether it may be called at run time."""
-    return any(name in changes.called for _, changes in _project(root, name))
+def is_called(name: str, root: Path, module: str) -> bool:
+    """Say whether a function of a module may be called at run time: whether its name is mentioned in any function.
+
+    Only what lies in the project, or in the package of the module, is asked: another package that is installed as
+    editable has names of its own.
+    """
+    package = module.partition(".")[0]
+    return any(
+        name in changes.called
+        for other, changes in _project(root, name)
+        if other.__name__.partition(".")[0] == package or _is_inside(other, root)
+    )
+
+
+def _is_inside(module: types.ModuleType, root: Path) -> bool:
+    return Path(str(module.__file__)).resolve().is_relative_to(root.resolve())
 
 
 def resolve(chain: tuple[str, ...], space: dict[str, Any]) -> Any:

@@ -1,0 +1,1 @@
+"""Weights & Biases as experiment tracker of zen."""
