@@ -9,7 +9,7 @@ import pytest
 
 from zen.builtin.materializers.pydantic import PydanticMaterializer
 from zen.errors import MaterializerError
-from zen.testing.artifacts import round_trip, save
+from zen.testing.artifacts import FolderReader, round_trip, save
 
 T = TypeVar("T")
 
@@ -123,10 +123,11 @@ def test_a_model_that_has_changed_is_a_clear_error_without_the_value(tmp_path):
 
 
 def test_a_type_that_is_no_model_is_refused(tmp_path):
-    reader = save(PydanticMaterializer(), Base(x=1), tmp_path)
-    reader._facts["type"] = "builtins.int"
+    save(PydanticMaterializer(), Base(x=1), tmp_path)
+    label = tmp_path / "zen-artifact.json"
+    label.write_text(label.read_text().replace(f"{Base.__module__}.Base", "builtins.int"))
     with pytest.raises(MaterializerError, match="int is not a pydantic model"):
-        PydanticMaterializer().load(reader)
+        PydanticMaterializer().load(FolderReader(tmp_path))
 
 
 def test_the_materializer_does_not_import_pydantic():

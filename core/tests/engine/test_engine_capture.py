@@ -159,7 +159,7 @@ def test_logging_set_up_in_one_step_is_kept_in_the_next(script) -> None:
     assert done.stderr.splitlines() == ["WARNING:root:one", "WARNING:root:two", "WARNING:root:four"]
 
 
-@pytest.mark.parametrize("where", ["enable_cache=False", "isolate=True"])
+@pytest.mark.parametrize("where", ["enable_cache=False", "enable_cache=False, isolate=True"])
 def test_logging_set_up_by_the_script_is_kept_once(script, where) -> None:
     done = script(f"""
         import logging

@@ -37,8 +37,8 @@ def test_names_and_versions_are_those_of_importlib() -> None:
 
 def test_what_came_from_elsewhere_says_so(site, tmp_path) -> None:
     put(site, "plain_lib-1.0.dist-info")
-    put(site, "edited-2.0.dist-info", {"url": "file:///home/me/my%20lib", "dir_info": {"editable": True}})
-    put(site, "copied-2.1.dist-info", {"url": "file:///home/me/copied.whl", "archive_info": {}})
+    put(site, "edited-2.0.dist-info", {"url": "file:///opt/me/my%20lib", "dir_info": {"editable": True}})
+    put(site, "copied-2.1.dist-info", {"url": "file:///opt/me/copied.whl", "archive_info": {}})
     vcs = {"vcs": "git", "commit_id": "abc"}
     put(site, "cloned-3.0.dist-info", {"url": "https://me:token@example.org/a.git", "vcs_info": vcs})
     put(site, "fetched-4.0.dist-info", {"url": "https://example.org/a@b.whl", "archive_info": {}})
@@ -50,8 +50,8 @@ def test_what_came_from_elsewhere_says_so(site, tmp_path) -> None:
         Installed("beside", "6.0", "editable", str(tmp_path / "src")),
         Installed("broken", "5.0", "local", ""),
         Installed("cloned", "3.0", "url", "git+https://example.org/a.git@abc"),
-        Installed("copied", "2.1", "local", "/home/me/copied.whl"),
-        Installed("edited", "2.0", "editable", "/home/me/my lib"),
+        Installed("copied", "2.1", "local", "/opt/me/copied.whl"),
+        Installed("edited", "2.0", "editable", "/opt/me/my lib"),
         Installed("fetched", "4.0", "url", "https://example.org/a@b.whl"),
         Installed("plain-lib", "1.0"),
     )

@@ -18,7 +18,7 @@ _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @stack_option
 @json_option
 def command(run: str, step: str | None, stack: str | None, as_json: bool) -> None:
-    """Say why the steps of a run ran, or where their results came from.
+    """Say why steps ran, or came from the cache.
 
     For a step that ran, what has changed since the nearest earlier run is shown: old → new, and for code the lines that
     changed. RUN is an id, the start of one, a name, last, or last~1.

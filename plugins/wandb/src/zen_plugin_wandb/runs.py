@@ -204,24 +204,19 @@ def _init(place: Place, opening: Opening) -> Any:
 
 
 def _settings(place: Place, opening: Opening) -> Any:
-    """Return wandb's settings of a run: no prompts, no prints, nothing recorded that the configuration does not say."""
+    """Return wandb's settings of a run, beside those that the process has then: no prints, nothing recorded unasked."""
     import wandb
 
     wanted: dict[str, Any] = {
         **({"base_url": place.address} if place.address else {}),
         **({"api_key": place.key} if place.key else {}),
-        "console": "off",
-        "disable_code": not opening.code,
-        "disable_git": not opening.code,
         "disable_job_creation": True,
         "finish_timeout": opening.finish_timeout,
         "finish_timeout_raises": True,
         "init_timeout": opening.init_timeout,
         "label_disable": True,
-        "save_code": opening.code,
         "silent": True,
         "symlink": False,  # `latest-run` of several processes at once
-        "x_disable_stats": not opening.watch,
         "x_save_requirements": opening.code,
         "x_transaction_log_flush_interval": 1.0,  # what a step logged that is killed; wandb 0.31
     }
