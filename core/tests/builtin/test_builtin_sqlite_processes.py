@@ -101,7 +101,8 @@ def test_kill_loses_no_acknowledged_batch_and_keeps_no_half(store) -> None:
         for _ in range(20 + attempt):
             worker.stdout.readline()
         worker.kill()
-        acknowledged = worker.communicate()[0].split()
+        acknowledged = worker.stdout.read().split()  # not communicate(), which leaves out what is buffered already
+        worker.wait()
         last = int(acknowledged[-1]) if acknowledged else 2 * (19 + attempt)
         found = lines(store)
         assert found[: last + 2] == list(range(last + 2))

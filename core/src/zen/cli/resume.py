@@ -19,9 +19,9 @@ from zen.cli.session import open_client, stack_option
 def command(run: str, from_snapshot: bool, stack: str | None, as_json: bool) -> int:
     """Go on with a run that failed, was cancelled or was lost.
 
-    It is the same run. RUN is an id, the start of an id, a name, `last` or `last~1`. What succeeded is kept; the other steps are tried
-    again, with the arguments, the stack and the code that the run has. Where the code of such a step has changed, it is
-    refused, unless --from-snapshot takes the code from the run.
+    It is the same run. What succeeded is kept; the other steps are tried again, with the arguments, the stack and the
+    code that the run has. Where the code of such a step has changed, it is refused, unless --from-snapshot takes the
+    code from the run. RUN is an id, the start of an id, a name, `last` or `last~1`.
     """
     from zen.cli.progress import Progress
     from zen.cli.run import EXIT_CODES, conclude
