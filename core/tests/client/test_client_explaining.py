@@ -63,6 +63,7 @@ def test_a_changed_parameter_is_named_with_old_and_new(why) -> None:
     told = why(lr=0.25)
     assert (told["load"].status, told["use"].reason) == ("hit", "input lr changed")
     assert changes(told["use"]) == [("input", "lr", "0.5", "0.25")]
+    assert Client().run().steps["use"].why() == told["use"]
 
 
 def test_a_changed_input_is_named_by_its_digest(why) -> None:

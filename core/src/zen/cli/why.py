@@ -7,7 +7,7 @@ import click
 from zen.cli.group import Command, json_option
 from zen.cli.output import emit_json, on_terminal, printable, write
 from zen.cli.session import open_client, stack_option
-from zen.client.explaining import Change, Explanation
+from zen.client.explanation import Change, Explanation
 
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from zen.client.deployments import DeploymentAccess
-from zen.client.explaining import Explanation, explain
+from zen.client.explaining import explain
+from zen.client.explanation import Explanation
 from zen.client.lineage import Direction, Lineage, lineage_of
 from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed

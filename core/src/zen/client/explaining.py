@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from zen.client.explanation import Aspect, Change, Explanation
 from zen.client.views import RunView, StepView
 from zen.engine import file_content, files_of
 from zen.errors import RunNotFound
@@ -16,60 +16,8 @@ from zen.records import CodeRef, Input, StepSpec
 from zen.source import source_of
 from zen.stacks.opening import OpenStack
 
-Aspect = Literal["code", "input", "library", "python", "outputs", "policy", "checks"]
 _RUNS = 50
 _SHOWN = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that is not what it was.
-
-    Attributes:
-        name: Which one: `features.scale`, `lr`, `numpy`.
-        old: What it was, for people; empty where there was none.
-        new: What it is.
-        diff: For code, the lines that changed, as a unified diff.
-    """
-
-    aspect: Aspect
-    name: str
-    old: str
-    new: str
-    diff: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a step ran, or was taken from the cache.
-
-    Attributes:
-        status: Of the cache decision: `hit`, `miss`, `uncacheable`, `off`; empty where none was made.
-        reason: One sentence.
-        source: The run that a hit came from, or the nearest earlier one that was compared.
-        changes: What has changed since that one.
-    """
-
-    step: str
-    state: str
-    status: str
-    reason: str
-    source: str = ""
-    changes: tuple[Change, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        return {
-            "step": self.step,
-            "state": self.state,
-            "status": self.status,
-            "reason": self.reason,
-            "source": self.source,
-            "changes": [
-                {"aspect": each.aspect, "name": each.name, "old": each.old, "new": each.new, "diff": each.diff}
-                for each in self.changes
-            ],
-        }
 
 
 def explain(step: StepView, stack: OpenStack, earlier_runs: Callable[[RunView], Iterator[RunView]]) -> Explanation:

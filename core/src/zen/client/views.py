@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from zen.client.notebook import run_page, table
 from zen.errors import ArtifactNotFound, UnknownStep, listing, nearest
@@ -22,6 +22,9 @@ from zen.records import (
     StepRunRecord,
 )
 from zen.storage import Database
+
+if TYPE_CHECKING:
+    from zen.client.explanation import Explanation
 
 V = TypeVar("V")
 
@@ -43,6 +46,8 @@ class Reader(Protocol):
     def artifact_file(self, artifact: ArtifactRecord, name: str | None) -> Path: ...
 
     def pack(self, artifact: ArtifactRecord, folder: Path) -> dict[str, Path]: ...
+
+    def why(self, ref: str = "last", step: str | None = None) -> list[Explanation]: ...
 
 
 class Named(Mapping[str, Any]):
@@ -321,6 +326,10 @@ class StepView:
     def logs(self) -> list[LogLine]:
         """Return the captured lines."""
         return self._client.database.logs(self.record.id)
+
+    def why(self) -> Explanation:
+        """Return why it ran or came from the cache: which run the result is of, or what has changed, old and new."""
+        return self._client.why(self.run.id, self.name)[0]
 
     @property
     def _source(self) -> str:
