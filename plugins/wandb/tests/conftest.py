@@ -104,6 +104,7 @@ class Logged:
         axes: The metric that is the x-axis of another.
         artifacts: Type, name, metadata and files of each.
         kinds: The kinds of records in the file.
+        environment: What W&B recorded of the process, as text.
     """
 
     id: str = ""
@@ -120,6 +121,7 @@ class Logged:
     axes: dict[str, str] = field(default_factory=dict)
     artifacts: list[tuple[str, str, dict[str, Any], dict[str, bytes]]] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
+    environment: str = ""
     exit_code: int | None = None
 
     def values(self, metric: str, index: str = "zen_step") -> list[tuple[Any, int | None]]:
@@ -195,6 +197,8 @@ def _read_run(path: Path) -> Logged:
         elif kind == "artifact":
             files = {each.path: Path(each.local_path).read_bytes() for each in body.manifest.contents}
             found.artifacts.append((body.type, body.name, json.loads(body.metadata or "{}"), files))
+        elif kind == "environment":
+            found.environment += str(body)
         elif kind == "exit":
             found.exit_code = body.exit_code
     found.config.pop("_wandb", None)

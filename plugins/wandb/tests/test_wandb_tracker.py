@@ -145,15 +145,35 @@ def test_nothing_lands_outside_the_folder(make: Make, tmp_path: Path, run: Any, 
     assert {path for path in tmp_path.rglob("*") if ".zen" not in path.parts} == before
 
 
-def test_only_what_is_asked_for_is_recorded(make: Make, offline: Make, run: Any, plan: Any, step_run: Any) -> None:
-    track(make(), run, plan, step_run)
+@pytest.fixture
+def repository(tmp_path: Path) -> str:
+    """Work in a git repository; its address."""
+    (tmp_path / "code.py").write_text("x = 1")
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    address = "https://git.example.com/a.git"
+    for command in (["init"], ["add", "code.py"], [*who, "commit", "-m", "one"], ["remote", "add", "origin", address]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "code.py").write_text("x = 2")
+    return address
+
+
+def test_only_what_is_asked_for_is_recorded(
+    make: Make, offline: Make, run: Any, plan: Any, step_run: Any, repository: str
+) -> None:
+    tracker = make()
+    reference = tracker.start_run(run, plan)
+    with tracker.step(reference, run, step_run) as tracking:
+        print("printed")
+        assert tracking.native.settings.console == "off"
+    tracker.finish_run(reference, finished(run))
     for found in offline():
         assert not {"stats", "output", "output_raw"} & found.kinds
         assert "files" not in found.kinds  # no diff, no requirements, no code
+        assert repository not in found.environment
 
 
 def test_system_metrics_and_code_are_recorded_if_asked(
-    make: Make, offline: Make, run: Any, plan: Any, step_run: Any
+    make: Make, offline: Make, run: Any, plan: Any, step_run: Any, repository: str
 ) -> None:
     tracker = make(system_metrics=True, code=True)
     reference = tracker.start_run(run, plan)
@@ -162,6 +182,7 @@ def test_system_metrics_and_code_are_recorded_if_asked(
     tracker.finish_run(reference, finished(run))
     parent, step = offline()
     assert "files" in step.kinds  # the diff and the requirements
+    assert repository in step.environment
     assert "stats" not in parent.kinds  # it would be those of the same process
     if LIVELY:  # an older one takes its first sample later than this step ends
         assert "stats" in step.kinds

@@ -173,12 +173,13 @@ def _brief(text: str) -> str:
 @contextlib.contextmanager
 def _without_links() -> Iterator[None]:
     # With a server, MLflow prints two links to standard output when a run ends, which belongs to the caller's data.
-    # It can be told not to by this variable only. The lock keeps two threads from restoring each other's value.
+    # It can be told not to by this variable only. The lock keeps two threads from restoring each other's value; and it
+    # is not taken away again, because who reads the whole environment in another thread meanwhile would stumble.
     name = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
     with _termination:
-        before = os.environ.get(name)
+        before = os.environ.get(name, "false")
         os.environ[name] = "true"
         try:
             yield
         finally:
-            os.environ.pop(name) if before is None else os.environ.update({name: before})
+            os.environ[name] = before
