@@ -171,7 +171,7 @@ def test_a_store_in_a_folder_of_somebody_else_is_refused(
     project = new_project(f"stacks: {{a: {{artifact_store: {{flavor: local, path: {path}}}}}}}")
     (project.root / "loop").symlink_to("loop")
     [fault] = faults_of(resolve, project, registry, "a")
-    assert "cannot be the folder of a store" in fault
+    assert "cannot be where a store keeps things" in fault
 
 
 @pytest.mark.parametrize("path", [".zen/objects", ".store", "~/somewhere", "/nowhere/at/all"])

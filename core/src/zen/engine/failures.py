@@ -39,7 +39,7 @@ def vanished(step: str, code: int | None, *, message: str = "", told: str = "") 
     hint = ""
     if code is None:
         text = f"the process of step {step!r} died"
-        hint = "give the step `retries`, if it may be run again"
+        hint = "give the step `retries`, if it may be run again; `isolate=True` keeps it from the deaths of others'"
     elif code < 0:
         text = f"the process of step {step!r} was ended by signal {-code} ({_signal_name(-code)})"
     else:

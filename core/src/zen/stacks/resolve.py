@@ -196,7 +196,7 @@ class _Resolution:
             why = refusal(value, self.project.root, among_sources=kind == "metadata_store")
             if why:
                 place.at(name).report(
-                    f"{place.at(name)}: {str(value)!r} cannot be the folder of a store: {why}", ADVICE
+                    f"{place.at(name)}: {str(value)!r} cannot be where a store keeps things: {why}", ADVICE
                 )
 
 

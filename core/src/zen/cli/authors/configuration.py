@@ -53,7 +53,7 @@ _KINDS: dict[str, tuple[Setting, ...]] = {
         Setting(
             name="path",
             type="str",
-            example="{flavor}-objects",
+            example=".zen/{flavor}-objects",
             help="A folder, from the project's root, or a bucket and prefix such as s3://bucket/zen",
         ),
     ),
