@@ -233,6 +233,7 @@ class Stub:
         uploads: The files that were sent, by path.
         artifacts: What each artifact was said to be, by id.
         keys: The credentials that came.
+        resumed: The runs that the client wanted to go on with, if they were there.
         known_key: The only one that is known, encoded; all by default.
         status: The HTTP status of all answers, and with another than 200 `says`, the error.
     """
@@ -244,6 +245,7 @@ class Stub:
         self.uploads: dict[str, bytes] = {}
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.keys: set[str] = set()
+        self.resumed: list[str] = []
         self.known_key: str | None = None
         self.status = 200
         self.says = ""
@@ -367,6 +369,7 @@ class Stub:
 
     def _RunResumeStatus(self, told: dict[str, Any], url: str) -> dict[str, Any]:
         run = self.runs.get(told["name"])
+        self.resumed.append(told["name"])
         if run is None:
             return {"model": None}
         counts = {"logLineCount": 0, "historyLineCount": len(self.history.get(told["name"], [])), "eventsLineCount": 0}

@@ -88,6 +88,7 @@ def test_run_goes_on_on_the_server(make: Make, online: Any, stub: Any, run: Any,
     second.finish_run(again, finished(run))
     assert again == reference
     assert stub.ended == {reference["run_id"]: 0}
+    assert set(stub.resumed) == {reference["run_id"]}
 
 
 def test_files_are_sent_by_the_command_of_the_reference(
@@ -106,6 +107,7 @@ def test_files_are_sent_by_the_command_of_the_reference(
     assert done.returncode == 0, done.stderr
     parent, step = sorted(stub.logged(), key=lambda found: len(found.id))
     assert (parent.id, parent.config["lr"], parent.exit_code) == (reference["run_id"], 0.2, 0)
+    assert stub.resumed == [parent.id, parent.id]  # its second part goes on after the first
     assert step.values("loss") == [(1, 0), (0.5, 1), (1 / 3, 2)]
     assert step.files("model") == {"churn": {"model.json": b"{}"}}
 

@@ -72,8 +72,8 @@ def test_every_value_of_a_metric_is_kept_with_index_and_time(step: Logging) -> N
     with step() as tracking:
         for index in (0, 1, 1, 0):  # an index may stand still, and go back
             tracking.log_metrics({"loss": 1 / (index + 1), "val.loss": index}, step=index, at=AT)
-        tracking.log_metrics({"accuracy": 0.9}, step=None, at=AT)
-    assert step.run.values("loss") == [(1.0, 0), (0.5, 1), (0.5, 1), (1.0, 0)]
+        tracking.log_metrics({"accuracy": 0.9, "loss": 1.0}, step=None, at=AT)
+    assert step.run.values("loss") == [(1.0, 0), (0.5, 1), (0.5, 1), (1.0, 0), (1.0, None)]
     assert step.run.values("val.loss") == [(0, 0), (1, 1), (1, 1), (0, 0)]
     assert step.run.values("accuracy") == [(0.9, None)]
     assert {row["_timestamp"] for row in step.run.history} == {AT.timestamp()}
