@@ -65,10 +65,10 @@ def test_swapping_under_load_loses_no_request(deployer: ServeDeployer, pack: Any
         for number in (2, 3, 4):
             again = deployer.deploy("churn", version(number), models[number], {"replicas": replicas})
             assert (again.state, again.url) == ("ready", made.url)
-        while len(load.versions) < 1_000 and not load.errors:
+        # A thousand may have been answered before the last swap.
+        while (len(load.versions) < 1_000 or 4 not in load.versions[-6:]) and not load.errors:
             time.sleep(0.01)
     assert not load.errors
-    assert len(load.versions) >= 1_000
     assert set(load.versions) == {1, 2, 3, 4}
 
 
