@@ -196,6 +196,8 @@ def test_a_step_failed_if_its_newest_attempt_did(vault):
 
 
 def test_artifacts_by_name_version_and_run(vault):
+    vault.run("r1")
+    vault.run("r2")
     for artifact_id, name, run_id in [("a", "m", "r1"), ("b", "m", "r2"), ("c", "d", "r1")]:
         vault.write(changes.insert_artifact(vault.artifact(artifact_id, name, run_id=run_id)))
     database = vault.database

@@ -50,15 +50,23 @@ while True:
     database.write([changes.claim_step(step, token="attempt", run_token="mine")], durable=False)
     saved = save({"small": name.encode(), "large": name.encode() * 8000}, Files(), "builtins.dict", objects)
     manifest = saved.manifest
-    artifact = ArtifactRecord(id=name, name="model", digest=manifest.digest(), manifest=manifest, created_at=now)
+    artifact = ArtifactRecord(
+        id=name,
+        name="model",
+        digest=manifest.digest(),
+        manifest=manifest,
+        created_at=now,
+        run_id=run,
+        step_run=name,
+    )
     step = replace(step, state="completed", finished_at=now, outputs={"model": name})
     database.write(
         [
             *saved.changes,
+            changes.finish_step(step, token="attempt", run_token="mine"),
             changes.insert_artifact(artifact),
             *changes.edges(step),
             changes.remember(name, name, now),
-            changes.finish_step(step, token="attempt", run_token="mine"),
         ],
         durable=number % 2 == 0,
     )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from zen.interfaces import Migration
 from zen.records import RUN_STATES, STEP_STATES
+from zen.storage import invariants
 
 _TYPES = {
     "sqlite": {"int": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB", "end": ") STRICT"},
@@ -175,13 +176,51 @@ ALTER TABLE step_run ADD COLUMN cache_key {text} NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX step_run_key ON step_run (cache_key) WHERE state = 'running' AND cache_key <> '';
 """
 
-_MIGRATIONS = (_TABLES, _MODELS, _KEYS)
+# `run.lease`: until when a run of another machine is taken for alive, on the store's clock.
+# `hold`: an object that a run is about to name, so that it is no garbage yet.
+# `condemned`: an object that is being removed, so that nobody counts on it.
+# `counter`: under `collections`, how often objects were removed.
+# `trust`: whose word lets a pickle from elsewhere be loaded.
+_KEEPING = """
+ALTER TABLE run ADD COLUMN lease {int};
+CREATE TABLE hold (
+  digest {text} NOT NULL,
+  run {text} NOT NULL,
+  at {int} NOT NULL,
+  PRIMARY KEY (digest, run)
+{end};
+CREATE TABLE condemned (
+  digest {text} PRIMARY KEY,
+  owner {text} NOT NULL,
+  at {int} NOT NULL
+{end};
+CREATE TABLE counter (
+  name {text} PRIMARY KEY,
+  value {int} NOT NULL
+{end};
+INSERT INTO counter (name, value) VALUES ('collections', 0);
+CREATE TABLE trust (
+  digest {text} PRIMARY KEY,
+  who {text} NOT NULL,
+  at {int} NOT NULL,
+  reason {text} NOT NULL
+{end};
+"""
+
+_MIGRATIONS = (_TABLES, _MODELS, _KEYS, _KEEPING)
+_MORE = {4: invariants.statements}
 
 
 def migrations(dialect: Literal["sqlite", "postgresql"]) -> tuple[Migration, ...]:
     """Return every migration, in order, in the words of a dialect."""
     return tuple(
-        Migration(number=number, statements=_statements(text.format(**_TYPES[dialect])))
+        Migration(
+            number=number,
+            statements=(
+                *_statements(text.format(**_TYPES[dialect])),
+                *(_MORE[number](dialect) if number in _MORE else ()),
+            ),
+        )
         for number, text in enumerate(_MIGRATIONS, start=1)
     )
 
