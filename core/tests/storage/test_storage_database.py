@@ -149,7 +149,7 @@ def test_what_is_not_there_is_an_error_that_names_it(vault):
 
 def test_open_runs_are_those_that_are_not_over(runs, vault):
     vault.run("0f", state="pending")
-    assert sorted(ids(runs.open_runs())) == ["03", "0f"]
+    assert sorted(run.id for run, _ in runs.open_runs()) == ["03", "0f"]
 
 
 def test_the_plan_of_a_run_comes_back(vault):

@@ -16,6 +16,7 @@ from zen.engine.alerts import run_ended
 from zen.engine.attempt import call_hook
 from zen.engine.failures import error_record
 from zen.engine.launcher import StepLauncher
+from zen.engine.liveness import leases
 from zen.engine.models import record_model
 from zen.engine.session import Session, failed
 from zen.engine.tracking import RunTrackers
@@ -39,13 +40,30 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end (SIGTERM)."""
 
 
-def conducted(session: Session, token: str) -> Finished:
+def conducted(session: Session) -> Finished:
     """Run the plan of a session on its orchestrator, and record the end.
 
     Raises:
         KeyboardInterrupt: After the run was recorded as cancelled.
         ZenError: When a store or the orchestrator failed.
     """
+    session.register()
+    try:
+        with _beating(session):
+            return _conducted(session, session.ticket.token)
+    finally:
+        session.unregister()
+
+
+def _beating(session: Session) -> contextlib.AbstractContextManager[None]:
+    if not leases(session.stack):
+        return contextlib.nullcontext()
+    from zen.engine.beating import beating  # most runs need none, and it costs as much as the rest of the engine
+
+    return beating(session)
+
+
+def _conducted(session: Session, token: str) -> Finished:
     launcher = StepLauncher(session)
     trackers = RunTrackers(session.stack)
     interrupt: KeyboardInterrupt | None = None

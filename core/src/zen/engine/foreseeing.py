@@ -6,8 +6,8 @@ import datetime as dt
 
 from zen.engine import caching
 from zen.engine.ids import new_id
-from zen.engine.launch import Draft, ticket
-from zen.engine.session import Session
+from zen.engine.launch import Draft
+from zen.engine.session import Session, Ticket
 from zen.records import CacheDecision, RunRecord, StepRunRecord, StepSpec
 from zen.stacks.opening import OpenStack
 
@@ -16,9 +16,8 @@ def foresee(draft: Draft, stack: OpenStack) -> dict[str, CacheDecision]:
     """Return the cache decision of each step, as it would be if the run began now."""
     plan = draft.plan
     run = RunRecord(id=new_id(), name="", pipeline=plan.pipeline)
-    session = Session(
-        ticket(run, plan, "", stack, draft), stack=stack, run=run, plan=plan, functions=draft.functions, owner=True
-    )
+    ticket = Ticket.of(run.id, "", plan.stack, stack.project, draft.script)
+    session = Session(ticket, stack=stack, run=run, plan=plan, functions=draft.functions, owner=True)
     return {step.name: _decision(session, step, draft) for step in plan.steps}
 
 

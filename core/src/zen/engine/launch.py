@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import environment, started
 from zen.engine.ids import new_id
-from zen.engine.liveness import forget_lock, owner, reap, run_lock
+from zen.engine.liveness import held, lease, owner, reap
 from zen.engine.session import Session, Ticket
 from zen.errors import UsageError, listing, nearest
 from zen.identity import digest, dumps
@@ -60,28 +58,25 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
     check(draft.plan, stack)
     reap(stack)
     run, plan, body, batch = _frozen(draft, stack)
-    token = new_id()
-    lock = run_lock(stack.state, run.id)
-    lock.acquire()
-    try:
-        stack.database.write([*changes.insert_run(run, plan, body, token=token), *batch], durable=False)
-        session = Session(
-            ticket(run, plan, token, stack, draft),
-            stack=stack,
-            run=run,
-            plan=plan,
-            functions=draft.functions,
-            owner=True,
-        )
-        session.progress = draft.progress
-        session.register()
-        try:
-            return conducted(session, token)
-        finally:
-            session.unregister()
-    finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+    session = Session(
+        Ticket.of(run.id, new_id(), plan.stack, stack.project, draft.script),
+        stack=stack,
+        run=run,
+        plan=plan,
+        functions=draft.functions,
+        owner=True,
+    )
+    session.progress = draft.progress
+    return begun(session, body, batch)
+
+
+def begun(session: Session, body: str, batch: Sequence[Change] = ()) -> Finished:
+    """Record a new run, `body` being its plan as JSON text, together with `batch`, and conduct it."""
+    stack, run, token = session.stack, session.run, session.ticket.token
+    with held(stack.state, run):
+        first = changes.insert_run(run, session.plan, body, token=token)
+        stack.database.write([*first, *lease(stack, run.id, token), *batch], durable=False)
+        return conducted(session)
 
 
 def check(plan: Plan, stack: OpenStack) -> None:
@@ -110,19 +105,32 @@ def check(plan: Plan, stack: OpenStack) -> None:
 
 
 def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[Change]]:
-    now = dt.datetime.now(dt.UTC)
     run_id = new_id()
     batch: list[Change] = []
     taken = _snapshot(stack, batch)
     plan = replace(draft.plan, snapshot=taken.digest)
-    for artifact_id, (name, value) in draft.literals.items():
-        batch += _literal(artifact_id, name, value, run_id, now, stack)
-    body = dumps(plan.to_json())
     facts, objects = environment(stack)
     batch += objects
-    run = RunRecord(
-        id=run_id,
+    body = dumps(plan.to_json())
+    run = new_run(
+        run_id,
+        plan,
+        body,
+        stack,
         name=_name(draft.name, plan, run_id),
+        warnings=tuple(f"the snapshot of the source lacks {each}" for each in taken.missing_code()[:_MOST_TOLD]),
+        environment={**facts, **_commit(stack, taken), **started(draft.script, stack.project.root)},
+    )
+    for artifact_id, (name, value) in draft.literals.items():
+        batch += _literal(artifact_id, name, value, run, stack)
+    return run, plan, body, batch
+
+
+def new_run(run_id: str, plan: Plan, body: str, stack: OpenStack, **facts: Any) -> RunRecord:
+    """Return the record of a run of a frozen plan, `body` as JSON text, that begins now, in this process."""
+    now = dt.datetime.now(dt.UTC)
+    return RunRecord(
+        id=run_id,
         pipeline=plan.pipeline,
         state="running",
         stack=plan.stack.name,
@@ -132,12 +140,10 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         started_at=now,
         parameters=plan.parameters,
         tags=plan.tags,
-        warnings=tuple(f"the snapshot of the source lacks {each}" for each in taken.missing_code()[:_MOST_TOLD]),
-        environment={**facts, **_commit(stack, taken), **started(draft.script, stack.project.root)},
-        owner=owner(),
+        owner=owner(stack.state, run_id),
         durability="full" if stack.durable else "relaxed",
+        **facts,
     )
-    return run, plan, body, batch
 
 
 def _commit(stack: OpenStack, taken: Snapshot) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def _snapshot(stack: OpenStack, batch: list[Change]) -> Snapshot:
     return taken
 
 
-def _literal(artifact_id: str, name: str, value: Any, run_id: str, now: dt.datetime, stack: OpenStack) -> list[Change]:
+def _literal(artifact_id: str, name: str, value: Any, run: RunRecord, stack: OpenStack) -> list[Change]:
     saved, materializer = save_value(value, stack, rename=partial(project_name, root=stack.project.root))
     artifact = ArtifactRecord(
         id=artifact_id,
@@ -172,8 +178,8 @@ def _literal(artifact_id: str, name: str, value: Any, run_id: str, now: dt.datet
         digest=saved.manifest.digest(),
         manifest=saved.manifest,
         materializer=reference(materializer),
-        run_id=run_id,
-        created_at=now,
+        run_id=run.id,
+        created_at=run.created_at,
         metadata=saved.metadata,
     )
     return [*saved.changes, changes.insert_artifact(artifact)]
@@ -193,18 +199,3 @@ def _name(template: str, plan: Plan, run_id: str) -> str:
     for key, value in facts.items():
         name = name.replace("{" + key + "}", str(value))
     return name[:200]
-
-
-def ticket(run: RunRecord, plan: Plan, token: str, stack: OpenStack, draft: Draft) -> Ticket:
-    """Return what another process needs to take part in a run that begins here."""
-    project = stack.project
-    return Ticket(
-        run_id=run.id,
-        token=token,
-        root=str(project.root),
-        state=str(project.state),
-        file=str(project.file or ""),
-        stack=plan.stack,
-        script=str(draft.script or ""),
-        path=tuple(entry or os.getcwd() for entry in sys.path),
-    )

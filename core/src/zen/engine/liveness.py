@@ -1,56 +1,136 @@
-"""Which runs are alive: a held file lock is the proof, so a dead run is known at once and a live one never mistaken."""
+"""Which runs are alive: found out by every command that opens a store, so that none stays `running` with nobody at it.
+
+On the machine that launched a run, a held file lock is the proof: a dead process is known at once, and a live one, even
+a stopped one, is never mistaken. From other machines, which see the same network store, a lease is: the run's own
+process renews it on the store's clock (`zen.engine.beating`). Who takes a run over changes its fencing token, and all
+that the process of before still wants to record is refused.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from zen.engine.alerts import run_ended
 from zen.engine.ids import new_id
-from zen.errors import WriteConflict
-from zen.interfaces import Alerter
+from zen.errors import RunError, WriteConflict
+from zen.interfaces import Alerter, Change
 from zen.records import ErrorRecord, RunRecord
 from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
 
+LEASE = 60.0
+"""For how many seconds other machines take a run for alive after its last sign of life."""
+BEAT = 10.0
+"""How many seconds pass between two signs of life."""
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LOST = "its process ended without saying so: it was killed, or the machine went down"
+_PATIENCE = 1.0  # seconds: another process may hold a lock for the moment that it takes to look
 
 
-def owner() -> dict[str, Any]:
-    """Return what a run records about the process that launches it."""
-    return {"host": platform.node(), "pid": os.getpid()}
+def owner(state: Path, run_id: str) -> dict[str, Any]:
+    """Return what a run records about the process that launches it: where it is, and the lock that it holds."""
+    return {"host": platform.node(), "boot": _boot(), "pid": os.getpid(), "lock": str(_lock_file(state, run_id))}
 
 
-def run_lock(state: Path, run_id: str) -> FileLock:
-    """Return the lock that the launching process holds for as long as it lives."""
-    folder = state / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{run_id}.lock")
+@contextmanager
+def held(state: Path, run: RunRecord) -> Iterator[None]:
+    """Hold the lock of a run for as long as this process conducts it.
+
+    Raises:
+        RunError: When another process holds it.
+    """
+    file = _lock_file(state, run.id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
+    if not lock.acquire(_PATIENCE):
+        raise RunError(
+            f"run {run.name!r} is in the hands of another process", hint=f"`zen show {run.id}` tells how it goes on"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+        file.unlink(missing_ok=True)
+
+
+def leases(stack: OpenStack) -> bool:
+    """Say whether other machines see the runs of a stack."""
+    return stack.database.store.reach == "network"
+
+
+def lease(stack: OpenStack, run_id: str, token: str) -> list[Change]:
+    """Return what gives other machines a sign of life, if any can see the run."""
+    if not leases(stack):
+        return []
+    return [changes.renew_lease(run_id, until=stack.database.now() + dt.timedelta(seconds=LEASE), token=token)]
 
 
 def reap(stack: OpenStack) -> list[RunRecord]:
-    """Record runs of this machine whose process is gone as `lost`, and return them."""
+    """Record runs whose process is gone as `lost`, and return them."""
     lost = []
-    for run in stack.database.open_runs():
-        if run.owner.get("host") != platform.node():
-            continue
-        lock = run_lock(stack.state, run.id)
-        if not lock.try_acquire():
-            continue
-        try:
-            stack.database.write(changes.lose_run(run.id, at=dt.datetime.now(dt.UTC), token=new_id()))
+    for run, until in stack.database.open_runs():
+        with _proof(stack, run, until) as death:
+            if not death:
+                continue
+            try:
+                gone = changes.lose_run(run.id, at=dt.datetime.now(dt.UTC), token=new_id(), lease=until)
+                stack.database.write(gone)
+            except WriteConflict:  # it ended, gave a sign of life, or somebody else was faster
+                continue
             lost.append(run)
             _tell(stack, replace(run, state="lost", error=ErrorRecord(type="lost", message=_LOST)))
-        except WriteConflict:  # it ended, or somebody else was faster
-            pass
+    return lost
+
+
+@contextmanager
+def _proof(stack: OpenStack, run: RunRecord, until: dt.datetime | None) -> Iterator[bool]:
+    """Say whether a run's process is known to be dead; it stays so until this is left."""
+    networked = leases(stack)
+    file = Path(run.owner.get("lock", ""))
+    if not file.parent.is_dir() or not file.name:  # the project was moved, or is mounted elsewhere
+        file = _lock_file(stack.state, run.id)
+    if _is_here(run) and (file.exists() or not networked):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file)
+        if not lock.try_acquire():
+            yield False
+            return
+        try:
+            yield True
         finally:
             lock.release()
-            forget_lock(stack.state, run.id)
-    return lost
+            file.unlink(missing_ok=True)
+    elif networked:
+        yield until is not None and until < stack.database.now()
+    else:  # the store is on this machine alone, so a run of before its last start is over
+        yield bool(_boot() and run.owner.get("boot")) and not _is_here(run)
+
+
+def _is_here(run: RunRecord) -> bool:
+    """Say whether a run was launched on this machine, since it was started: containers have names of their own."""
+    boot = run.owner.get("boot")
+    return bool(boot == _boot() if boot and _boot() else run.owner.get("host") == platform.node())
+
+
+@cache
+def _boot() -> str:
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:  # not Linux
+        return ""
+
+
+def _lock_file(state: Path, run_id: str) -> Path:
+    return state / "runs" / f"{run_id}.lock"
 
 
 def _tell(stack: OpenStack, run: RunRecord) -> None:
@@ -64,8 +144,3 @@ def _tell(stack: OpenStack, run: RunRecord) -> None:
                 run_ended(opened, run)
     except Exception as error:  # noqa: BLE001  # a plugin that is gone: finding dead runs goes on
         stack.log.warning("nobody could be told that run %r is lost: %s", run.name, error)
-
-
-def forget_lock(state: Path, run_id: str) -> None:
-    """Remove the lock file of a run that is over."""
-    (state / "runs" / f"{run_id}.lock").unlink(missing_ok=True)

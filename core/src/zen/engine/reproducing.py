@@ -7,7 +7,6 @@ and adds no version of a model.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shutil
 import sys
@@ -16,22 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zen.engine.conducting import Finished, conducted
+from zen.engine.conducting import Finished
 from zen.engine.environment import OF_THE_SOURCE, environment
 from zen.engine.ids import new_id
-from zen.engine.launch import check
-from zen.engine.liveness import forget_lock, owner, run_lock
+from zen.engine.launch import begun, check, new_run
+from zen.engine.resuming import check_importable
 from zen.engine.session import Session, Ticket
-from zen.engine.snapshots import files_of
-from zen.errors import RunError, UsageError, listing
-from zen.identity import digest, dumps
+from zen.engine.snapshots import files_of, unpack_source
+from zen.errors import RunError, UsageError
+from zen.identity import dumps
 from zen.interfaces import Alerter, ExperimentTracker
 from zen.records import Hooks, Plan, RunRecord, StackSpec
 from zen.records.codec import record
-from zen.source import extract
 from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import REPRODUCTIONS, Project
-from zen.storage import FileLock, changes
+from zen.storage import FileLock
 
 TAG = "reproduces:"
 """What the tag of a run begins with that repeats another one; the id of that one follows."""
@@ -86,9 +84,8 @@ class Rebuilt:
             self._lock = self._taken(place, run)
             shutil.rmtree(place, ignore_errors=True)
         self.folder = (folder or place).resolve()
-        entries = {entry.digest: entry for entry in files}
         try:
-            extract(files, self.folder, get=lambda digest: stack.objects.content(entries[digest]))
+            unpack_source(files, self.folder, stack)
         except BaseException:
             self.close()
             raise
@@ -140,12 +137,7 @@ def repeatable(stack: OpenStack, run: RunRecord) -> None:
     """
     if not run.finished:
         raise UsageError(f"run {run.name!r} is {run.state}", hint="wait for its end")
-    lone = [step.name for step in stack.database.plan(run.plan).steps if not step.code.importable]
-    if lone:
-        raise UsageError(
-            f"steps {listing(lone)} stand in a notebook or inside a function, where nobody else finds their code",
-            hint="move them to the top level of a file; then their runs can be reproduced",
-        )
+    check_importable(stack.database.plan(run.plan).steps, "reproduced")
 
 
 def moved(path: Iterable[str], root: Path, folder: Path, *, others: bool = True) -> list[str]:
@@ -228,22 +220,16 @@ def repeat(order: Repetition, *, progress: Any = None) -> tuple[Finished, Sessio
     plan = silent(stack.database.plan(recorded.plan), order.stack, recorded.id)
     check(plan, stack)
     body = dumps(plan.to_json())
-    run, token = _run_record(recorded, plan, body, stack), new_id()
-    lock = run_lock(stack.state, run.id)
-    lock.acquire()
-    try:
-        stack.database.write([*changes.insert_run(run, plan, body, token=token)], durable=False)
-        session = Session(_ticket(order, run, token), stack=stack, run=run, plan=plan, owner=True)
-        session.repeats = True
-        session.progress = progress
-        session.register()
-        try:
-            return conducted(session, token), session
-        finally:
-            session.unregister()
-    finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+    facts, objects = environment(stack)
+    source = {name: recorded.environment[name] for name in OF_THE_SOURCE if name in recorded.environment}
+    name = f"{recorded.name[:188]}-reproduced"
+    run = new_run(new_id(), plan, body, stack, name=name, environment={**facts, **source})
+    script = Path(order.folder, str(run.environment.get("script", "")))
+    ticket = Ticket.of(run.id, new_id(), order.stack, project, script if script.is_file() else None, code=order.folder)
+    session = Session(ticket, stack=stack, run=run, plan=plan, owner=True)
+    session.repeats = True
+    session.progress = progress
+    return begun(session, body, objects), session
 
 
 def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:
@@ -254,42 +240,3 @@ def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:
 
 def _tags(tags: Sequence[str], run_id: str) -> tuple[str, ...]:
     return (*(tag for tag in tags if not tag.startswith(TAG)), f"{TAG}{run_id}")
-
-
-def _run_record(recorded: RunRecord, plan: Plan, body: str, stack: OpenStack) -> RunRecord:
-    now = dt.datetime.now(dt.UTC)
-    facts, objects = environment(stack)
-    if objects:
-        stack.database.write(objects, durable=False)
-    source = {name: recorded.environment[name] for name in OF_THE_SOURCE if name in recorded.environment}
-    return RunRecord(
-        id=new_id(),
-        name=f"{recorded.name[:188]}-reproduced",
-        pipeline=plan.pipeline,
-        state="running",
-        stack=plan.stack.name,
-        plan=digest("plan-body/1", body),
-        snapshot=recorded.snapshot,
-        created_at=now,
-        started_at=now,
-        parameters=plan.parameters,
-        tags=plan.tags,
-        environment={**facts, **source},
-        owner=owner(),
-        durability="full" if stack.durable else "relaxed",
-    )
-
-
-def _ticket(order: Repetition, run: RunRecord, token: str) -> Ticket:
-    script = Path(order.folder, str(run.environment.get("script", "")))
-    return Ticket(
-        run_id=run.id,
-        token=token,
-        root=order.root,
-        state=order.state,
-        file=order.file,
-        stack=order.stack,
-        script=str(script) if script.is_file() else "",
-        path=tuple(sys.path),
-        code=order.folder,
-    )

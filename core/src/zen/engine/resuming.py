@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from zen.engine.conducting import Finished, conducted
 from zen.engine.ids import new_id
-from zen.engine.liveness import forget_lock, owner, reap, run_lock
+from zen.engine.liveness import held, lease, owner, reap
 from zen.engine.session import Session, Ticket
 from zen.engine.snapshots import code_folder, files_of
 from zen.errors import CodeChanged, RunError, UsageError, WriteConflict, listing
@@ -52,39 +51,33 @@ def _resumed(stack: OpenStack, run: RunRecord, plan: Plan, *, from_snapshot: boo
     root = code_folder(stack, run) if from_snapshot else stack.project.root
     script = _script(run, root)
     _check_code(open_steps, root, script, stack, run, from_snapshot=from_snapshot)
-    lock = run_lock(stack.state, run.id)
-    if not lock.try_acquire():
-        raise RunError(f"run {run.name!r} is being resumed by another process", hint="`zen runs` shows how it goes on")
-    token = new_id()
-    try:
-        again = replace(run, state="running", finished_at=None, error=None, owner=owner(), resumes=run.resumes + 1)
+    ticket = Ticket.of(
+        run.id,
+        new_id(),
+        plan.stack,
+        stack.project,
+        script,
+        code=str(root) if from_snapshot else "",
+        base={step.name: attempts[step.name].attempt for step in open_steps if step.name in attempts},
+    )
+    again = replace(
+        run,
+        state="running",
+        finished_at=None,
+        error=None,
+        owner=owner(stack.state, run.id),
+        resumes=run.resumes + 1,
+    )
+    session = Session(ticket, stack=stack, run=again, plan=plan, owner=True)
+    session.shared = True  # what is known of the steps stands in the store
+    session.progress = progress
+    with held(stack.state, run):
         try:
-            stack.database.write([changes.reopen_run(again, token=token)])
+            goes_on = changes.reopen_run(again, token=ticket.token)
+            stack.database.write([goes_on, *lease(stack, run.id, ticket.token)])
         except WriteConflict as error:
             raise RunError(f"run {run.name!r} has just been resumed by another process") from error
-        ticket = Ticket(
-            run_id=run.id,
-            token=token,
-            root=str(stack.project.root),
-            state=str(stack.project.state),
-            file=str(stack.project.file or ""),
-            stack=plan.stack,
-            script=str(script or ""),
-            path=tuple(entry or str(Path.cwd()) for entry in sys.path),
-            code=str(root) if from_snapshot else "",
-            base={step.name: attempts[step.name].attempt for step in open_steps if step.name in attempts},
-        )
-        session = Session(ticket, stack=stack, run=again, plan=plan, owner=True)
-        session.shared = True  # what is known of the steps stands in the store
-        session.progress = progress
-        session.register()
-        try:
-            return conducted(session, token)
-        finally:
-            session.unregister()
-    finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+        return conducted(session)
 
 
 def _check_state(run: RunRecord) -> None:
@@ -105,12 +98,7 @@ def _check_code(
     steps: Iterable[StepSpec], root: Path, script: Path | None, stack: OpenStack, run: RunRecord, *, from_snapshot: bool
 ) -> None:
     """See that the code of the steps can be loaded, and is the code that the plan was made of."""
-    lone = [step.name for step in steps if not step.code.importable]
-    if lone:
-        raise UsageError(
-            f"steps {listing(lone)} stand in a notebook or inside a function, where nobody else finds their code",
-            hint="move them to the top level of a file; then their runs can be resumed",
-        )
+    check_importable(steps, "resumed")
     if from_snapshot:
         return
     then = {entry.name: entry.digest for entry in files_of(stack, run)}
@@ -121,6 +109,24 @@ def _check_code(
             hint="--from-snapshot goes on with the code as it was; or start a new run, which takes what is unchanged"
             " from the cache",
             steps=tuple(changed),
+        )
+
+
+def check_importable(steps: Iterable[StepSpec], done: str) -> None:
+    """See that other processes find the code of steps.
+
+    Args:
+        steps: The steps.
+        done: What is to be done with their runs: `resumed`.
+
+    Raises:
+        UsageError: When some are defined where nobody else can look.
+    """
+    lone = [step.name for step in steps if not step.code.importable]
+    if lone:
+        raise UsageError(
+            f"steps {listing(lone)} stand in a notebook or inside a function, where nobody else finds their code",
+            hint=f"move them to the top level of a file; then their runs can be {done}",
         )
 
 

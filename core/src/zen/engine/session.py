@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
@@ -46,6 +47,23 @@ class Ticket:
     path: tuple[str, ...] = ()
     code: str = ""
     base: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, run_id: str, token: str, stack: StackSpec, project: Project, script: Path | None, **facts: Any
+    ) -> Ticket:
+        """Return the ticket of a run that this process launches."""
+        return cls(
+            run_id=run_id,
+            token=token,
+            root=str(project.root),
+            state=str(project.state),
+            file=str(project.file or ""),
+            stack=stack,
+            script=str(script or ""),
+            path=tuple(entry or os.getcwd() for entry in sys.path),
+            **facts,
+        )
 
     def project(self) -> Project:
         """Return the project of the run."""

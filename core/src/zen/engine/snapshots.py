@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from zen.errors import ArtifactNotFound, RunNotFound
@@ -44,14 +45,19 @@ def file_content(stack: OpenStack, entry: FileEntry) -> bytes:
     return stack.objects.content(entry)
 
 
+def unpack_source(files: Sequence[FileEntry], folder: Path, stack: OpenStack) -> None:
+    """Write the verified files of a snapshot into an empty folder."""
+    entries = {entry.digest: entry for entry in files}
+    extract(files, folder, get=lambda digest: stack.objects.content(entries[digest]))
+
+
 def code_folder(stack: OpenStack, run: RunRecord) -> Path:
     """Return a folder with the source of a run as it was; it is made once, and kept for others."""
     folder = stack.state / "code" / run.snapshot.partition(":")[2][:24]
     if not (folder / _DONE).exists():
         part = folder.with_name(f"{folder.name}.{os.getpid()}")
         shutil.rmtree(part, ignore_errors=True)
-        entries = {entry.digest: entry for entry in files_of(stack, run)}
-        extract(files_of(stack, run), part, get=lambda digest: stack.objects.content(entries[digest]))
+        unpack_source(files_of(stack, run), part, stack)
         (part / _DONE).touch()
         shutil.rmtree(folder, ignore_errors=True)
         try:

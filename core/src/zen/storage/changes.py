@@ -86,12 +86,25 @@ def reopen_run(run: RunRecord, *, token: str) -> Change:
     )
 
 
-def lose_run(run_id: str, *, at: dt.datetime, token: str) -> list[Change]:
-    """Record that a run's process is gone: it and its open step runs become `lost`; `token` shuts out the old owner."""
+def renew_lease(run_id: str, *, until: dt.datetime, token: str) -> Change:
+    """Say until when other machines may take a run for alive, if it is still open and the token is still ours."""
+    return Change(
+        sql=f"UPDATE run SET lease = ? WHERE id = ? AND token = ? AND state IN {_OPEN}",
+        parameters=(micros(until), run_id, token),
+        expect=1,
+    )
+
+
+def lose_run(run_id: str, *, at: dt.datetime, token: str, lease: dt.datetime | None = None) -> list[Change]:
+    """Record that a run's process is gone: it and its open step runs become `lost`; `token` shuts out the old owner.
+
+    With the `lease` that was found to be over, it is refused if the run has given a sign of life since.
+    """
+    seen = "AND lease = ?" if lease is not None else ""
     return [
         Change(
-            sql=f"UPDATE run SET state = 'lost', finished_at = ?, token = ? WHERE id = ? AND state IN {_OPEN}",
-            parameters=(micros(at), token, run_id),
+            sql=f"UPDATE run SET state = 'lost', finished_at = ?, token = ? WHERE id = ? AND state IN {_OPEN} {seen}",
+            parameters=(micros(at), token, run_id, *((micros(lease),) if lease is not None else ())),
             expect=1,
         ),
         Change(

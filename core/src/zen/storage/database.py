@@ -96,9 +96,10 @@ class Database:
         sql = f"{_RUN} WHERE id >= ? AND id < ? ORDER BY created_at DESC LIMIT 20"
         return [rows.run(row) for row in self.read(sql, (prefix, prefix + "g"))]
 
-    def open_runs(self) -> list[RunRecord]:
-        """Return the runs that are not over, as far as is recorded."""
-        return [rows.run(row) for row in self.read(f"{_RUN} WHERE state IN ('pending', 'running')")]
+    def open_runs(self) -> list[tuple[RunRecord, dt.datetime | None]]:
+        """Return the runs that are not over, as far as is recorded, each with the end of its lease, if it has one."""
+        found = self.read(f"SELECT {rows.RUN_COLUMNS}, lease FROM run WHERE state IN ('pending', 'running')")
+        return [(rows.run(row[:-1]), rows.time(row[-1])) for row in found]
 
     def runs_at_commit(self, commit: str) -> list[RunRecord]:
         """Return the runs of a commit, or of all that begin so, newest first."""
