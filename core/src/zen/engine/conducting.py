@@ -20,7 +20,8 @@ from zen.engine.liveness import leases
 from zen.engine.models import record_model
 from zen.engine.session import Session, failed
 from zen.engine.tracking import RunTrackers
-from zen.errors import RunError, ZenError
+from zen.errors import RunError, WriteConflict, ZenError
+from zen.interfaces import Change
 from zen.records import ErrorRecord, RunRecord, RunState, StepRunRecord
 from zen.records.states import CANCELLED, COMPLETED, FAILED
 from zen.storage import changes
@@ -122,8 +123,9 @@ def _settle(session: Session) -> None:
 
 def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
     session.flush()
-    if session.shared or session.interrupted or trouble:
-        session.write([changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC))], durable=False)
+    if session.shared or session.interrupted or trouble or leases(session.stack):
+        left = changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC), token=token)
+        _write_ours(session, [left], durable=False)
     last = _last_attempts(session)
     bad = [record for record in last.values() if failed(record)]
     state: RunState = CANCELLED if session.interrupted else FAILED if bad or trouble else COMPLETED
@@ -142,8 +144,8 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     warnings += trackers.warnings
     warnings += run_ended(session.stack, run)
     run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *warnings))))
-    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC))
-    session.write([changes.update_run(run, token=token), left], durable=True)
+    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC), token=token)
+    _write_ours(session, [changes.update_run(run, token=token), left], durable=True)
     session.run = run
     said = session.observe("zen_run_finished", run=run)
     if said:
@@ -153,13 +155,30 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     return Finished(run=run, exception=exception)
 
 
+def _write_ours(session: Session, batch: list[Change], *, durable: bool) -> None:
+    """Write if the run is still ours.
+
+    Raises:
+        RunError: When another process has taken it over: what it records holds, and nothing of this end.
+    """
+    try:
+        session.write([changes.ours(session.run.id, token=session.ticket.token), *batch], durable=durable)
+    except WriteConflict:
+        session.check_ours()
+        raise
+
+
 def _model(session: Session, run: RunRecord, steps: Iterable[StepRunRecord]) -> list[str]:
     """Add the version that a completed run made, if the pipeline makes one; return what went wrong."""
     spec = session.plan.model
     if spec is None or run.state != COMPLETED or session.repeats:
         return []
-    _, warnings = record_model(session.stack, spec, run, steps)
-    return warnings
+    guard = [changes.ours(run.id, token=session.ticket.token)]
+    try:
+        return record_model(session.stack, spec, run, steps, guard=guard)[1]
+    except WriteConflict:
+        session.check_ours()
+        raise
 
 
 def _last_attempts(session: Session) -> dict[str, StepRunRecord]:

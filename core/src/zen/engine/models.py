@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zen.engine.ids import new_id
 from zen.errors import ArtifactNotFound, WriteConflict
-from zen.interfaces import ModelRegistry
+from zen.interfaces import Change, ModelRegistry
 from zen.records import (
     SUCCEEDED,
     ArtifactRecord,
@@ -29,12 +29,20 @@ _TRIES = 20
 
 
 def record_model(
-    stack: OpenStack, spec: ModelSpec, run: RunRecord, steps: Iterable[StepRunRecord]
+    stack: OpenStack,
+    spec: ModelSpec,
+    run: RunRecord,
+    steps: Iterable[StepRunRecord],
+    *,
+    guard: Sequence[Change] = (),
 ) -> tuple[ModelVersion | None, list[str]]:
     """Add the version that a completed run made, move the aliases that it asked for, and tell the stack's registry.
 
     Returns:
         The version, and what went wrong, which fails no run.
+
+    Raises:
+        WriteConflict: When `guard` refuses the version.
     """
     done = [step for step in steps if step.state in SUCCEEDED]
     artifact, problem = chosen_model(stack, spec, done)
@@ -54,6 +62,7 @@ def record_model(
             created_at=dt.datetime.now(dt.UTC),
         ),
         run.id,
+        guard=guard,
     )
     warnings = [problem] if problem else []
     warnings += _published(stack, version)

@@ -181,11 +181,23 @@ def finish_step(step: StepRunRecord, *, token: str, run_token: str) -> Change:
     )
 
 
-def lose_open_steps(run_id: str, *, at: dt.datetime) -> Change:
-    """Record that nobody runs the steps of a run any more that are still open; written with the end of the run."""
+def ours(run_id: str, *, token: str) -> Change:
+    """Let a batch be refused unless the run is still open and ours."""
     return Change(
-        sql=f"UPDATE step_run SET state = 'lost', finished_at = ?, token = '' WHERE run = ? AND state IN {_OPEN}",
-        parameters=(micros(at), run_id),
+        sql=f"UPDATE run SET token = token WHERE id = ? AND token = ? AND state IN {_OPEN}",
+        parameters=(run_id, token),
+        expect=1,
+    )
+
+
+def lose_open_steps(run_id: str, *, at: dt.datetime, token: str) -> Change:
+    """Record that nobody runs the steps of a run of ours any more that are still open; written with the run's end."""
+    return Change(
+        sql=(
+            f"UPDATE step_run SET state = 'lost', finished_at = ?, token = '' WHERE run = ? AND state IN {_OPEN}"
+            " AND EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ?)"
+        ),
+        parameters=(micros(at), run_id, run_id, token),
     )
 
 

@@ -91,9 +91,13 @@ class Models:
 
     # Writing
 
-    def register(self, version: ModelVersion, version_id: str) -> ModelVersion:
-        """Add a version under the next number, and return it; what already has that id is returned as it is."""
-        self._database.write([insert_version(version, version_id)])
+    def register(self, version: ModelVersion, version_id: str, *, guard: Sequence[Change] = ()) -> ModelVersion:
+        """Add a version under the next number, and return it; what already has that id is returned as it is.
+
+        Raises:
+            WriteConflict: When `guard` refuses it.
+        """
+        self._database.write([*guard, insert_version(version, version_id)])
         [row] = self._database.read(f"{_VERSION} WHERE id = ?", (version_id,))
         return self.get(version.model, int(row[1]))
 
