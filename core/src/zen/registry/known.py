@@ -17,6 +17,7 @@ KNOWN_FLAVORS: dict[str, tuple[str, ...]] = {
     "great_expectations": ("data_validator",),
     "mlflow": ("experiment_tracker", "model_registry", "model_deployer"),
     "pandera": ("data_validator",),
+    "postgres": ("metadata_store",),
     "serve": ("model_deployer",),
     "wandb": ("experiment_tracker",),
 }

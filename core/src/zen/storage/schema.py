@@ -13,7 +13,14 @@ from zen.storage import invariants
 
 _TYPES = {
     "sqlite": {"int": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB", "end": ") STRICT"},
-    "postgresql": {"int": "BIGINT", "real": "DOUBLE PRECISION", "text": "TEXT", "blob": "BYTEA", "end": ")"},
+    # Compared byte by byte, as SQLite does, whatever the language of the database.
+    "postgresql": {
+        "int": "BIGINT",
+        "real": "DOUBLE PRECISION",
+        "text": 'TEXT COLLATE "C"',
+        "blob": "BYTEA",
+        "end": ")",
+    },
 }
 
 

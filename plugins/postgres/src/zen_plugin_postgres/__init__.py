@@ -1,0 +1,1 @@
+"""PostgreSQL as metadata store of zen."""
