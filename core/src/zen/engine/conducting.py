@@ -19,7 +19,7 @@ from zen.engine.launcher import StepLauncher
 from zen.engine.models import record_model
 from zen.engine.session import Session, failed
 from zen.engine.tracking import RunTrackers
-from zen.errors import RunError, ZenError
+from zen.errors import RunError, WriteConflict, ZenError
 from zen.records import ErrorRecord, RunRecord, RunState, StepRunRecord
 from zen.records.states import CANCELLED, COMPLETED, FAILED
 from zen.storage import changes
@@ -64,7 +64,7 @@ def conducted(session: Session, token: str) -> Finished:
             session.stop(f"the orchestrator failed: {error}", end_running=True)
         _settle(session)
         launcher.close()
-        finished = _finish(session, trackers, token, trouble)
+        finished = _finish_ours(session, trackers, token, trouble)
     if session.interrupted:
         within = [error for error in session.exceptions.values() if isinstance(error, Terminated)]
         reraise(within[0] if within else interrupt)
@@ -102,10 +102,23 @@ def _settle(session: Session) -> None:
         time.sleep(0.02)
 
 
+def _finish_ours(
+    session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None
+) -> Finished:
+    """Record the end, and tell everybody, unless somebody else has taken the run over: then it is theirs to end."""
+    session.check_ours()
+    try:
+        return _finish(session, trackers, token, trouble)
+    except WriteConflict:
+        session.check_ours()
+        raise
+
+
 def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
     session.flush()
     if session.shared or session.interrupted or trouble:
-        session.write([changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC))], durable=False)
+        left = changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC), run_token=token)
+        session.write([left], durable=False)
     last = _last_attempts(session)
     bad = [record for record in last.values() if failed(record)]
     state: RunState = CANCELLED if session.interrupted else FAILED if bad or trouble else COMPLETED
@@ -124,7 +137,7 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     warnings += trackers.warnings
     warnings += run_ended(session.stack, run)
     run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *warnings))))
-    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC))
+    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC), run_token=token)
     session.write([changes.update_run(run, token=token), left], durable=True)
     session.run = run
     said = session.observe("zen_run_finished", run=run)

@@ -14,7 +14,7 @@ from typing import Any
 from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import environment, started
 from zen.engine.ids import new_id
-from zen.engine.liveness import forget_lock, owner, reap, run_lock
+from zen.engine.liveness import owner, reap, run_lock
 from zen.engine.session import Session, Ticket
 from zen.errors import UsageError, listing, nearest
 from zen.identity import digest, dumps
@@ -80,8 +80,7 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
         finally:
             session.unregister()
     finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+        lock.remove()
 
 
 def check(plan: Plan, stack: OpenStack) -> None:
@@ -157,11 +156,7 @@ def _snapshot(stack: OpenStack, batch: list[Change]) -> Snapshot:
     stores = digest("stores/1", dumps(to_json([*stack.spec.of("artifact_store"), *stack.spec.of("metadata_store")])))
     # The index says what these stores were given, so each pair of stores has one; and it may outlive what they hold.
     index = stack.state / f"snapshot-{stores[7:19]}.json"
-    taken = take(project.root, index=index, marked=project.marked, put=put)
-    if not batch and not stack.objects.holds(taken.digest):
-        index.unlink(missing_ok=True)
-        taken = take(project.root, index=index, marked=project.marked, put=put)
-    return taken
+    return take(project.root, index=index, marked=project.marked, put=put, holds=stack.objects.holds)
 
 
 def _literal(artifact_id: str, name: str, value: Any, run_id: str, now: dt.datetime, stack: OpenStack) -> list[Change]:

@@ -238,6 +238,8 @@ class StepLauncher:
         session.tell("step_started", record)
         with session.working():
             done = self._places.run(step, record, token, last=last)
+        if done.id != record.id or done.state in ("running", "lost"):  # it is not what this attempt recorded
+            session.check_ours()
         session.know(done)
         return done
 
@@ -263,7 +265,7 @@ class StepLauncher:
             hooks = [text for ref in step.hooks.on_failure for text in call_hook(str(ref), session.code, ref, error)]
             done = replace(done, warnings=(*done.warnings, *hooks))
         try:
-            session.write([changes.bury_step(done)], durable=True)
+            session.write([changes.bury_step(done, run_token=session.ticket.token)], durable=True)
         except WriteConflict:  # it committed after all, or somebody else has buried it
             return session.stack.database.step_run(record.id)
         session.know(done)

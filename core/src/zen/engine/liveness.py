@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from zen.records import ErrorRecord, RunRecord
 from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
 
+_YOUNG_SECONDS = 60.0
 _LOST = "its process ended without saying so: it was killed, or the machine went down"
 
 
@@ -48,9 +51,20 @@ def reap(stack: OpenStack) -> list[RunRecord]:
         except WriteConflict:  # it ended, or somebody else was faster
             pass
         finally:
-            lock.release()
-            forget_lock(stack.state, run.id)
+            lock.remove()
+    _sweep(stack.state)
     return lost
+
+
+def _sweep(state: Path) -> None:
+    """Remove the locks of processes that died before their run was recorded, or after its end was."""
+    with suppress(OSError), os.scandir(state / "runs") as entries:
+        for entry in entries:
+            # A young one may belong to a process that has made its file and is about to lock it.
+            if entry.name.endswith(".lock") and time.time() - entry.stat().st_mtime > _YOUNG_SECONDS:
+                lock = FileLock(entry.path)
+                if lock.try_acquire():
+                    lock.remove()
 
 
 def _tell(stack: OpenStack, run: RunRecord) -> None:
@@ -64,8 +78,3 @@ def _tell(stack: OpenStack, run: RunRecord) -> None:
                 run_ended(opened, run)
     except Exception as error:  # noqa: BLE001  # a plugin that is gone: finding dead runs goes on
         stack.log.warning("nobody could be told that run %r is lost: %s", run.name, error)
-
-
-def forget_lock(state: Path, run_id: str) -> None:
-    """Remove the lock file of a run that is over."""
-    (state / "runs" / f"{run_id}.lock").unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import os
 import queue
 import sys
 import threading
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from zen.engine.attempt import Attempt
 from zen.engine.session import Session, Ticket
@@ -24,9 +24,12 @@ class _Replies:
         self._lock = threading.Lock()
 
     def send(self, message: Any) -> None:
-        with self._lock:
-            self._file.write(json.dumps(message) + "\n")
-            self._file.flush()
+        try:
+            with self._lock:
+                self._file.write(json.dumps(message) + "\n")
+                self._file.flush()
+        except BrokenPipeError:
+            _abandoned()
 
 
 class _Forward(io.TextIOBase):
@@ -103,9 +106,16 @@ def _listen(requests: IO[str], waiting: queue.Queue[Any], busy: threading.Event)
     with contextlib.suppress(ValueError, OSError):
         for line in requests:
             waiting.put(json.loads(line))
-    if busy.is_set():  # the launching process is gone: nobody waits for this step any more
-        os._exit(70)
+    if busy.is_set():
+        _abandoned()
     waiting.put(None)
+
+
+def _abandoned() -> NoReturn:
+    """End at once: the launching process is gone, and nobody waits for this step any more."""
+    with contextlib.suppress(OSError, IndexError):
+        os.unlink(sys.argv[1])
+    os._exit(70)
 
 
 if __name__ == "__main__":

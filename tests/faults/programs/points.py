@@ -1,0 +1,239 @@
+"""Kill at every point: a run is ended at its first operation, another one at its second, until one completes.
+
+    python points.py FOLDER SCENARIO [EVERY [STATEMENTS]]
+
+After each kill a new process opens the store, goes on with the run, and compares what came out with a run that nobody
+disturbed. EVERY 3 takes every third point only. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from acknowledging import answer, ended, forked, lines_of, make_project, project, resume_and_tell, run_and_tell, warm_up
+from audit import Audit
+from numbering import Points
+
+BATCH = 40
+COUNTED = {
+    "artifacts": "SELECT COUNT(*) FROM artifact",
+    "cache entries": "SELECT COUNT(*) FROM cache_entry",
+    "successes": "SELECT COUNT(*) FROM step_run WHERE state IN ('completed', 'cached')",
+    "their edges": "SELECT COUNT(*) FROM edge e JOIN step_run s ON s.id = e.step_run",
+    "metrics": "SELECT COUNT(*) FROM metric m JOIN step_run s ON s.id = m.step_run WHERE s.state = 'completed'",
+    "runs that completed": "SELECT COUNT(*) FROM run WHERE state = 'completed'",
+}
+
+
+class Scenario:
+    """What is there before, and what is done and killed.
+
+    Args:
+        name: `chain`, `worker`: that pipeline on an empty store. `cached`: a second time. `resumed`: going on with a
+            run that was killed in the midst of its second step.
+        folder: Where to work.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.pipeline = "worker" if name.startswith("worker") else "chain"
+        self.folder = folder
+        self.errors = folder / "errors"
+        self.before = folder / "before" / "project"
+        make_project(self.before)
+        warm_up(folder / "warm")
+        self._prepare()
+        self._ready: list[Path] = []
+        self._made = 0
+
+    def _prepare(self) -> None:
+        """Fill the store that every try begins with."""
+        if self.name == "cached":
+            ended(self._child(self.before, lambda: self._run(self.before)))
+        if self.name == "resumed":
+            steps = 0
+
+            def interrupted() -> None:
+                def dying(*facts: Any) -> None:
+                    nonlocal steps
+                    steps += 1
+                    if steps == 2:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+                import acknowledging
+
+                acknowledging.Teller.step_started = dying  # type: ignore[assignment]
+                self._run(self.before)
+
+            ended(self._child(self.before, interrupted))
+
+    def place(self) -> Path:
+        """Return a new project; it is not brand-new, because files that are may still be changing for all zen knows."""
+        if not self._ready:
+            for _ in range(BATCH):
+                self._made += 1
+                shutil.copytree(self.before.parent, self.folder / f"try-{self._made}")
+                self._ready.append(self.folder / f"try-{self._made}" / "project")
+            time.sleep(0.06)
+        return self._ready.pop(0)
+
+    def attempt(self, root: Path, last: int, *, statements: bool) -> tuple[int, list[str]]:
+        """Do what is to be killed, up to a point; return how the process ended and the points that it passed."""
+        passed = root.parent / "points"
+
+        def work() -> None:
+            points = Points(root / ".zen", last, statements=statements)
+            points.watch()
+            self._act(root)
+            from zen.client import close_all
+
+            close_all()
+            passed.write_text("\n".join(points.names))
+
+        code = ended(self._child(root, work))
+        return code, passed.read_text().splitlines() if passed.exists() else []
+
+    def _act(self, root: Path) -> None:
+        run = _last_run(root)
+        if self.name == "resumed" and run:
+            resume_and_tell(root, _acknowledged(root), run)
+        else:
+            self._run(root)
+
+    def _run(self, root: Path) -> None:
+        run_and_tell(root, _acknowledged(root), self.pipeline, n=7)
+
+    def finish(self, root: Path) -> dict[str, Any]:
+        """Open the store as the next command does, look at it, go on, look again."""
+        # Somebody has added a file meanwhile.
+        (root / "another.py").write_text("ANSWER = 42\n")
+        acknowledged, executed = lines_of(_acknowledged(root)), _executions(root)
+        runs = _runs(root)
+
+        def work() -> dict[str, Any]:
+            from zen import Client
+
+            project(root)
+            _age(root / ".zen")
+            Client(root=root).open_stack.artifact_store
+            found = Audit(root / ".zen", acknowledged)
+            kept = _succeeded(root)
+            again = [run for run, state in _runs(root).items() if state != "completed"]
+            for run in again:
+                resume_and_tell(root, _acknowledged(root), run)
+            if not again and len(runs) < self.runs_before + 1 and self.name != "resumed":
+                self._run(root)
+            return {"audit": found.facts(), "kept": kept}
+
+        seen: dict[str, Any] = answer(work, self.errors)
+        after = Audit(root / ".zen", lines_of(_acknowledged(root)))
+        problems = [*seen["audit"]["problems"], *after.problems]
+        problems += [f"{seen['audit']['staged']} staged files are left"] if seen["audit"]["staged"] else []
+        problems += _executed_again(executed, _executions(root), seen["kept"])
+        return {"problems": problems, "lost": seen["audit"]["lost"], "result": _result(root)}
+
+    @property
+    def runs_before(self) -> int:
+        """How many runs there are before."""
+        return len(_runs(self.before))
+
+    def _child(self, root: Path, work: Any) -> int:
+        os.environ["FAULTS_EXECUTIONS"] = str(root.parent / "executions")
+        return forked(work, self.errors)
+
+
+def _acknowledged(root: Path) -> Path:
+    return root.parent / "acknowledged"
+
+
+def _executions(root: Path) -> Counter[str]:
+    file = root.parent / "executions"
+    return Counter(file.read_text().split() if file.exists() else [])
+
+
+def _executed_again(before: Counter[str], after: Counter[str], kept: list[str]) -> list[str]:
+    """A step that was recorded never runs again; one that was not runs once more."""
+    again = [f"{name} ran again, and was recorded" for name in kept if after[name] > before[name]]
+    return again + [f"{name} ran {after[name]} times" for name in after if after[name] > 2]
+
+
+def _rows(root: Path, sql: str) -> list[Any]:
+    if not (root / ".zen" / "metadata.db").exists():
+        return []
+    database = sqlite3.connect(root / ".zen" / "metadata.db")
+    try:
+        return database.execute(sql).fetchall()
+    except sqlite3.OperationalError:  # there are no tables yet
+        return []
+    finally:
+        database.close()
+
+
+def _runs(root: Path) -> dict[str, str]:
+    return dict(_rows(root, "SELECT id, state FROM run"))
+
+
+def _last_run(root: Path) -> str:
+    return next(iter(_runs(root)), "")
+
+
+def _succeeded(root: Path) -> list[str]:
+    return [name for (name,) in _rows(root, "SELECT name FROM step_run WHERE state = 'completed'")]
+
+
+def _result(root: Path) -> dict[str, Any]:
+    """What must be the same however often the run was killed."""
+    made = "SELECT a.output, s.name, a.digest FROM artifact a JOIN step_run s ON s.id = a.step_run ORDER BY 1, 2, 3"
+    return {"artifacts": _rows(root, made), **{what: _rows(root, sql) for what, sql in COUNTED.items()}}
+
+
+def _age(state: Path) -> None:
+    """Make what is left behind two days old, so that the next opening may sweep it."""
+    long_ago = time.time() - 2 * 24 * 3600
+    for folder in (state / "artifacts" / "staging", state / "runs"):
+        for path in folder.rglob("*") if folder.is_dir() else ():
+            os.utime(path, (long_ago, long_ago))
+
+
+def main(folder: Path, name: str, every: int = 1, statements: bool = False) -> dict[str, Any]:
+    scenario = Scenario(name, folder)
+    root = scenario.place()
+    code, points = scenario.attempt(root, 0, statements=statements)
+    if code:
+        raise RuntimeError(scenario.errors.read_text())
+    expected = scenario.finish(root)
+    problems = {"nobody disturbed it": expected["problems"]} if expected["problems"] else {}
+    kills = lost = 0
+    for number in range(1, len(points) + 1000, every):
+        root = scenario.place()
+        code, _ = scenario.attempt(root, number, statements=statements)
+        if not code:
+            break
+        kills += 1
+        where = f"{number}: {points[number - 1] if number <= len(points) else '?'}"
+        if code != -signal.SIGKILL:
+            problems[where] = [scenario.errors.read_text()[-3000:]]
+            break
+        seen = scenario.finish(root)
+        lost += len(seen["lost"])
+        differs = [what for what, value in expected["result"].items() if seen["result"][what] != value]
+        found = [*seen["problems"], *(f"{what} differ" for what in differs)]
+        if found:
+            problems[where] = found
+        else:
+            shutil.rmtree(root.parent)
+    return {"points": len(points), "kinds": len(set(points)), "kills": kills, "lost": lost, "problems": problems}
+
+
+if __name__ == "__main__":
+    every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2], every, len(sys.argv) > 4)))
