@@ -1,13 +1,15 @@
 """Kill at every point: a run is ended at its first operation, another one at its second, until one completes.
 
-    python points.py FOLDER SCENARIO [EVERY [STATEMENTS]]
+    python points.py FOLDER SCENARIO [--only WORD] [--statements]
 
 After each kill a new process opens the store, goes on with the run, and compares what came out with a run that nobody
-disturbed. EVERY 3 takes every third point only. Prints one JSON object.
+disturbed. With `--only` the points whose name holds a word are taken, with `--statements` every statement of a
+transaction is a point too. Prints one JSON object.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -19,9 +21,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from acknowledging import answer, ended, forked, lines_of, make_project, project, resume_and_tell, run_and_tell, warm_up
+from acknowledging import HERE, answer, ended, forked, lines_of, make_project, project, resume_and_tell, run_and_tell, warm_up
 from audit import Audit
 from numbering import Points
+
+from zen import Client
+from zen.client import close_all
+from zen.errors import RunFailed
 
 BATCH = 40
 COUNTED = {
@@ -38,14 +44,14 @@ class Scenario:
     """What is there before, and what is done and killed.
 
     Args:
-        name: `chain`, `worker`: that pipeline on an empty store. `cached`: a second time. `resumed`: going on with a
-            run that was killed in the midst of its second step.
+        name: `chain`, `worker`: that pipeline on an empty store. `inside`: the same, and it is the worker process that
+            dies. `cached`: a second time. `resumed`: going on with a run that was killed in its second step.
         folder: Where to work.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        self.pipeline = "worker" if name.startswith("worker") else "chain"
+        self.pipeline = "worker" if name in ("worker", "inside") else "chain"
         self.folder = folder
         self.errors = folder / "errors"
         self.before = folder / "before" / "project"
@@ -90,15 +96,24 @@ class Scenario:
         """Do what is to be killed, up to a point; return how the process ended and the points that it passed."""
         passed = root.parent / "points"
 
-        def work() -> None:
+        def work_here() -> None:
             points = Points(root / ".zen", last, statements=statements)
             points.watch()
             self._act(root)
-            from zen.client import close_all
-
             close_all()
             passed.write_text("\n".join(points.names))
 
+        def work_beside() -> None:
+            # The worker process finds `inside/sitecustomize.py`, and numbers its own points.
+            os.environ["FAULTS_INSIDE"] = json.dumps([str(root / ".zen"), last, str(passed)])
+            os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "inside"), str(HERE)])
+            try:
+                self._act(root)
+            except RunFailed:
+                close_all()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        work = work_beside if self.name == "inside" else work_here
         code = ended(self._child(root, work))
         return code, passed.read_text().splitlines() if passed.exists() else []
 
@@ -120,11 +135,10 @@ class Scenario:
         runs = _runs(root)
 
         def work() -> dict[str, Any]:
-            from zen import Client
-
             project(root)
             _age(root / ".zen")
-            Client(root=root).open_stack.artifact_store
+            Client(root=root).open_stack.artifact_store  # noqa: B018  # opening it sweeps
+            close_all()
             found = Audit(root / ".zen", acknowledged)
             kept = _succeeded(root)
             again = [run for run, state in _runs(root).items() if state != "completed"]
@@ -204,7 +218,7 @@ def _age(state: Path) -> None:
             os.utime(path, (long_ago, long_ago))
 
 
-def main(folder: Path, name: str, every: int = 1, statements: bool = False) -> dict[str, Any]:
+def main(folder: Path, name: str, *, only: str = "", statements: bool = False) -> dict[str, Any]:
     scenario = Scenario(name, folder)
     root = scenario.place()
     code, points = scenario.attempt(root, 0, statements=statements)
@@ -212,28 +226,34 @@ def main(folder: Path, name: str, every: int = 1, statements: bool = False) -> d
         raise RuntimeError(scenario.errors.read_text())
     expected = scenario.finish(root)
     problems = {"nobody disturbed it": expected["problems"]} if expected["problems"] else {}
-    kills = lost = 0
-    for number in range(1, len(points) + 1000, every):
+    kills = lost = number = 0
+    while True:
+        number += 1
+        name = points[number - 1] if number <= len(points) else "one more"
+        if number <= len(points) and only not in name:
+            continue
         root = scenario.place()
         code, _ = scenario.attempt(root, number, statements=statements)
-        if not code:
+        if not code or number > 2 * len(points):
             break
         kills += 1
-        where = f"{number}: {points[number - 1] if number <= len(points) else '?'}"
         if code != -signal.SIGKILL:
-            problems[where] = [scenario.errors.read_text()[-3000:]]
+            problems[f"{number}: {name}"] = [scenario.errors.read_text()[-3000:]]
             break
         seen = scenario.finish(root)
         lost += len(seen["lost"])
         differs = [what for what, value in expected["result"].items() if seen["result"][what] != value]
-        found = [*seen["problems"], *(f"{what} differ" for what in differs)]
-        if found:
-            problems[where] = found
-        else:
-            shutil.rmtree(root.parent)
+        if found := [*seen["problems"], *(f"{what} differ" for what in differs)]:
+            problems[f"{number}: {name}"] = found
+        shutil.rmtree(root.parent)
     return {"points": len(points), "kinds": len(set(points)), "kills": kills, "lost": lost, "problems": problems}
 
 
 if __name__ == "__main__":
-    every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2], every, len(sys.argv) > 4)))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("scenario")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--statements", action="store_true")
+    given = parser.parse_args()
+    print(json.dumps(main(given.folder, given.scenario, only=given.only, statements=given.statements)))

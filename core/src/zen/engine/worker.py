@@ -64,7 +64,10 @@ def main() -> None:
     if len(sys.argv) > 1:
         faulthandler.enable(open(sys.argv[1], "w"))  # noqa: SIM115  # open for as long as the process lives
     sys.stdout, sys.stderr = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
-    ticket = Ticket.from_json(json.loads(requests.readline()))
+    first = requests.readline()
+    if not first:
+        _abandoned()
+    ticket = Ticket.from_json(json.loads(first))
     sys.path[:] = [*ticket.path, *(entry for entry in sys.path if entry not in ticket.path)]
     waiting: queue.Queue[Any] = queue.Queue()
     busy = threading.Event()
@@ -80,8 +83,9 @@ def main() -> None:
         with contextlib.suppress(Exception, SystemExit):
             session.code(session.steps[request["step"]].code)
         replies.send({"started": True})
-        replies.send({"record": to_json(_run(session, request))})
-        busy.clear()
+        done = to_json(_run(session, request))
+        busy.clear()  # before the launching process hears of it: it may end this process then, by closing the pipe
+        replies.send({"record": done})
     session.stack.close()
 
 
@@ -108,14 +112,20 @@ def _listen(requests: IO[str], waiting: queue.Queue[Any], busy: threading.Event)
             waiting.put(json.loads(line))
     if busy.is_set():
         _abandoned()
+    _tidy()
     waiting.put(None)
 
 
 def _abandoned() -> NoReturn:
     """End at once: the launching process is gone, and nobody waits for this step any more."""
+    _tidy()
+    os._exit(70)
+
+
+def _tidy() -> None:
+    """Remove the file for our last words: who would read them closes the pipe, or is gone."""
     with contextlib.suppress(OSError, IndexError):
         os.unlink(sys.argv[1])
-    os._exit(70)
 
 
 if __name__ == "__main__":
