@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from acknowledging import ended, forked, lines_of, make_project, run_and_tell, warm_up
-from audit import Audit
+from audit import Audit, age
+
+from zen import Client
 
 WRITERS = 4
 
@@ -67,6 +69,7 @@ class Storm:
             os.kill(writer, signal.SIGKILL)
         for writer in self.writers:
             ended(writer)
+        age(self.root / ".zen")
         self._open_store()
         return Audit(self.root / ".zen", lines_of(self.acknowledged))
 
@@ -74,9 +77,7 @@ class Storm:
         """Do what every command does first."""
 
         def look() -> None:
-            from zen import Client
-
-            Client(root=self.root)
+            Client(root=self.root).open_stack.artifact_store  # noqa: B018  # opening it sweeps
 
         if ended(forked(look, self.errors)):
             self.unasked.append(-1)

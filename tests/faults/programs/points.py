@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from acknowledging import HERE, answer, ended, forked, lines_of, make_project, project, resume_and_tell, run_and_tell, warm_up
-from audit import Audit
+from audit import Audit, age
 from numbering import Points
 
 from zen import Client
@@ -136,7 +136,7 @@ class Scenario:
 
         def work() -> dict[str, Any]:
             project(root)
-            _age(root / ".zen")
+            age(root / ".zen")
             Client(root=root).open_stack.artifact_store  # noqa: B018  # opening it sweeps
             close_all()
             found = Audit(root / ".zen", acknowledged)
@@ -208,14 +208,6 @@ def _result(root: Path) -> dict[str, Any]:
     """What must be the same however often the run was killed."""
     made = "SELECT a.output, s.name, a.digest FROM artifact a JOIN step_run s ON s.id = a.step_run ORDER BY 1, 2, 3"
     return {"artifacts": _rows(root, made), **{what: _rows(root, sql) for what, sql in COUNTED.items()}}
-
-
-def _age(state: Path) -> None:
-    """Make what is left behind two days old, so that the next opening may sweep it."""
-    long_ago = time.time() - 2 * 24 * 3600
-    for folder in (state / "artifacts" / "staging", state / "runs"):
-        for path in folder.rglob("*") if folder.is_dir() else ():
-            os.utime(path, (long_ago, long_ago))
 
 
 def main(folder: Path, name: str, *, only: str = "", statements: bool = False) -> dict[str, Any]:
