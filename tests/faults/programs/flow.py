@@ -5,8 +5,9 @@ The project of a harness is a copy of this file in an empty folder.
 
 import hashlib
 import os
+import signal
 
-from zen import log_metrics, pipeline, step
+from zen import Model, log_metrics, pipeline, step
 
 
 def noted(name: str) -> None:
@@ -14,6 +15,10 @@ def noted(name: str) -> None:
     number = os.open(os.environ.get("FAULTS_EXECUTIONS", "executions.side"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(number, f"{name}\n".encode())
     os.close(number)
+    if os.environ.get("FAULTS_STOP") == name:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if os.environ.get("FAULTS_DIE") == name:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def first_bytes(n: int) -> str:
@@ -59,3 +64,8 @@ def chain(n: int, kilobytes: int = 48):
 @pipeline
 def worker(n: int, kilobytes: int = 48):
     return beside(large(n, kilobytes))
+
+
+@pipeline(model=Model("sums", artifact="total.output"))
+def modelled(n: int, kilobytes: int = 48):
+    return total(small(n), large(n, kilobytes))
