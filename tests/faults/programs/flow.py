@@ -61,6 +61,11 @@ def chain(n: int, kilobytes: int = 48):
     return total(first, body)
 
 
+@pipeline(enable_cache=False)
+def anew(n: int, kilobytes: int = 48):
+    return total(small(n), large(n, kilobytes))
+
+
 @pipeline
 def worker(n: int, kilobytes: int = 48):
     return beside(large(n, kilobytes))

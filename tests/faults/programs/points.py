@@ -45,25 +45,27 @@ class Scenario:
 
     Args:
         name: `chain`, `worker`: that pipeline on an empty store. `inside`: the same, and it is the worker process that
-            dies. `cached`: a second time. `resumed`: going on with a run that was killed in its second step.
+            dies. `cached`: a second time. `anew`: a second time without the cache, so that the same bytes are stored
+            again. `resumed`: going on with a run that was killed in its second step.
         folder: Where to work.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        self.pipeline = "worker" if name in ("worker", "inside") else "chain"
+        self.pipeline = {"inside": "worker", "worker": "worker", "anew": "anew"}.get(name, "chain")
         self.folder = folder
         self.errors = folder / "errors"
         self.before = folder / "before" / "project"
         make_project(self.before)
         warm_up(folder / "warm")
         self._prepare()
+        self.earlier = _runs(self.before)
         self._ready: list[Path] = []
         self._made = 0
 
     def _prepare(self) -> None:
         """Fill the store that every try begins with."""
-        if self.name == "cached":
+        if self.name in ("cached", "anew"):
             ended(self._child(self.before, lambda: self._run(self.before)))
         if self.name == "resumed":
             steps = 0
@@ -140,11 +142,11 @@ class Scenario:
             Client(root=root).open_stack.artifact_store  # noqa: B018  # opening it sweeps
             close_all()
             found = Audit(root / ".zen", acknowledged)
-            kept = _succeeded(root)
+            kept = [name for name, run in _succeeded(root) if self.name == "resumed" or run not in self.earlier]
             again = [run for run, state in _runs(root).items() if state != "completed"]
             for run in again:
                 resume_and_tell(root, _acknowledged(root), run)
-            if not again and len(runs) < self.runs_before + 1 and self.name != "resumed":
+            if not again and len(runs) == len(self.earlier) and self.name != "resumed":
                 self._run(root)
             return {"audit": found.facts(), "kept": kept}
 
@@ -152,13 +154,8 @@ class Scenario:
         after = Audit(root / ".zen", lines_of(_acknowledged(root)))
         problems = [*seen["audit"]["problems"], *after.problems]
         problems += [f"{seen['audit']['staged']} staged files are left"] if seen["audit"]["staged"] else []
-        problems += _executed_again(executed, _executions(root), seen["kept"])
+        problems += _executed_again(executed, _executions(root), seen["kept"], _executions(self.before))
         return {"problems": problems, "lost": seen["audit"]["lost"], "result": _result(root)}
-
-    @property
-    def runs_before(self) -> int:
-        """How many runs there are before."""
-        return len(_runs(self.before))
 
     def _child(self, root: Path, work: Any) -> int:
         os.environ["FAULTS_EXECUTIONS"] = str(root.parent / "executions")
@@ -174,10 +171,11 @@ def _executions(root: Path) -> Counter[str]:
     return Counter(file.read_text().split() if file.exists() else [])
 
 
-def _executed_again(before: Counter[str], after: Counter[str], kept: list[str]) -> list[str]:
+def _executed_again(before: Counter[str], after: Counter[str], kept: list[str], first: Counter[str]) -> list[str]:
     """A step that was recorded never runs again; one that was not runs once more."""
     again = [f"{name} ran again, and was recorded" for name in kept if after[name] > before[name]]
-    return again + [f"{name} ran {after[name]} times" for name in after if after[name] > 2]
+    more = after - first
+    return again + [f"{name} ran {more[name]} times" for name in more if more[name] > 2]
 
 
 def _rows(root: Path, sql: str) -> list[Any]:
@@ -200,8 +198,8 @@ def _last_run(root: Path) -> str:
     return next(iter(_runs(root)), "")
 
 
-def _succeeded(root: Path) -> list[str]:
-    return [name for (name,) in _rows(root, "SELECT name FROM step_run WHERE state = 'completed'")]
+def _succeeded(root: Path) -> list[tuple[str, str]]:
+    return _rows(root, "SELECT name, run FROM step_run WHERE state = 'completed'")
 
 
 def _result(root: Path) -> dict[str, Any]:
