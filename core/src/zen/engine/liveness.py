@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import platform
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,29 @@ from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
 
 _YOUNG_SECONDS = 60.0
+_RECORDING_SECONDS = 1.0
 _LOST = "its process ended without saying so: it was killed, or the machine went down"
 
 
 def owner() -> dict[str, Any]:
     """Return what a run records about the process that launches it."""
     return {"host": platform.node(), "pid": os.getpid()}
+
+
+def may_live(process: Mapping[str, Any]) -> bool:
+    """Say whether a recorded process (`host`, `pid`) may still be running: of other hosts nobody here knows."""
+    if process.get("host") != platform.node():
+        return True
+    pid = int(process.get("pid", 0))
+    if pid == os.getpid() or os.name == "nt":  # signal 0 is Ctrl-C there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def run_lock(state: Path, run_id: str) -> FileLock:
@@ -42,7 +60,8 @@ def reap(stack: OpenStack) -> list[RunRecord]:
         if run.owner.get("host") != platform.node():
             continue
         lock = run_lock(stack.state, run.id)
-        if not lock.try_acquire():
+        # The lock of a dead process is held by somebody who is recording just this, if at all: he is waited for.
+        if not lock.acquire(timeout=0 if may_live(run.owner) else _RECORDING_SECONDS):
             continue
         try:
             stack.database.write(changes.lose_run(run.id, at=dt.datetime.now(dt.UTC), token=new_id()))
