@@ -120,10 +120,13 @@ class Cuts:
         time.sleep(self.chance.uniform(0, 0.4))
         if self.relaxed:
             self._write_back_one_file()
+        # What writers say from here on is not binding: they live on for a moment, and a real cut would have ended them.
+        said = self.acknowledged.read_bytes()
         self.disk.cut()
         for writer in writers:
             os.kill(writer, signal.SIGKILL)
             ended(writer)
+        self.acknowledged.write_bytes(said)
         self.disk.remount()
         self._look()
 
