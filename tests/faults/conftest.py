@@ -42,7 +42,7 @@ def drive() -> Drive:
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
     """Return an empty folder in memory where there is such a place: a kill does not ask for a disk."""
-    memory = Path("/dev/shm")  # noqa: S108  # a folder of its own is made in it
+    memory = Path("/dev/shm")  # a folder of its own is made in it
     if not os.access(memory, os.W_OK):
         yield tmp_path
         return

@@ -14,7 +14,13 @@ FULL = os.environ.get("ZEN_FAULTS") in ("full", "nightly")
 # Each takes as many runs as it has points. A worker costs a new process each time, so not all of its points are quick.
 SCENARIOS = [("chain",), ("cached",), ("worker", "--only", "worker")]
 if FULL:
-    SCENARIOS = [("chain", "--statements"), ("cached", "--statements"), ("resumed", "--statements"), ("worker",), ("inside",)]
+    SCENARIOS = [
+        ("chain", "--statements"),
+        ("cached", "--statements"),
+        ("resumed", "--statements"),
+        ("worker",),
+        ("inside",),
+    ]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

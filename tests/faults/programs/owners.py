@@ -60,7 +60,9 @@ class Owners:
         self.errors.unlink(missing_ok=True)
         if code != 1 or REFUSED.format(run) not in said:
             self.problems.append(f"{number}: the old owner at {place} ended with {code}: {said[-1500:]}")
-        changed = [row for row in self._rows() if row not in before] + [row for row in before if row not in self._rows()]
+        changed = [row for row in self._rows() if row not in before] + [
+            row for row in before if row not in self._rows()
+        ]
         if changed:
             self.problems.append(f"{number}: the old owner at {place} changed {changed[:3]}")
 
@@ -167,7 +169,7 @@ def main(folder: Path, what: str, rounds: int) -> dict[str, Any]:
         getattr(owners, what)(number)
     audit = Audit(owners.root / ".zen", lines_of(owners.acknowledged))
     versions = owners._rows()
-    models = sum("INSERT INTO \"model_version\"" in row for row in versions)
+    models = sum('INSERT INTO "model_version"' in row for row in versions)
     return {"rounds": rounds, "problems": [*owners.problems, *audit.problems], "models": models}
 
 

@@ -15,13 +15,23 @@ import os
 import shutil
 import signal
 import sqlite3
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from acknowledging import HERE, answer, ended, forked, lines_of, make_project, project, resume_and_tell, run_and_tell, warm_up
+from acknowledging import (
+    HERE,
+    answer,
+    ended,
+    forked,
+    lines_of,
+    make_project,
+    project,
+    resume_and_tell,
+    run_and_tell,
+    warm_up,
+)
 from audit import Audit, age
 from numbering import Points
 

@@ -102,9 +102,7 @@ def _settle(session: Session) -> None:
         time.sleep(0.02)
 
 
-def _finish_ours(
-    session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None
-) -> Finished:
+def _finish_ours(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
     """Record the end, and tell everybody, unless somebody else has taken the run over: then it is theirs to end."""
     session.check_ours()
     try:
