@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import json
 import os
 import shutil
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +133,28 @@ def _redirect(errors: Path) -> None:
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+
+
+@contextlib.contextmanager
+def tidy() -> Iterator[None]:
+    """Leave no process behind: not those that were stopped, nor the workers of those that were killed."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphans become children of this process
+    try:
+        yield
+    finally:
+        while children := children_of(os.getpid()):
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
+                ended(pid)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started, or adopted (Linux)."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def ended(pid: int) -> int:

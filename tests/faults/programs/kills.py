@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from acknowledging import ended, forked, lines_of, make_project, run_and_tell, warm_up
+from acknowledging import ended, forked, lines_of, make_project, run_and_tell, tidy, warm_up
 from audit import Audit, age
 
 from zen import Client
@@ -107,4 +107,6 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    with tidy():
+        found = main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps(found))

@@ -18,7 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import acknowledging
-from acknowledging import answer, ended, forked, lines_of, make_project, project, resume_and_tell, run_and_tell, warm_up
+from acknowledging import (
+    answer,
+    children_of,
+    ended,
+    forked,
+    lines_of,
+    make_project,
+    project,
+    resume_and_tell,
+    run_and_tell,
+    tidy,
+    warm_up,
+)
 from audit import Audit
 
 from zen import Client
@@ -105,7 +117,7 @@ class Owners:
     def _until_stopped(self, owner: int) -> int:
         """Wait until the owner, or its worker, has stopped itself; return which."""
         while True:
-            for pid in (owner, *_children(owner)):
+            for pid in (owner, *children_of(owner)):
                 if _is_stopped(pid):
                     return pid
             time.sleep(0.002)
@@ -149,13 +161,6 @@ def _stop_after(step: str) -> None:
     acknowledging.Teller.step_finished = told  # type: ignore[method-assign]
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def _is_stopped(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
@@ -174,4 +179,6 @@ def main(folder: Path, what: str, rounds: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))
+    with tidy():
+        found = main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    print(json.dumps(found))

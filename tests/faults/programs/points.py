@@ -30,6 +30,7 @@ from acknowledging import (
     project,
     resume_and_tell,
     run_and_tell,
+    tidy,
     warm_up,
 )
 from audit import Audit, age
@@ -256,4 +257,6 @@ if __name__ == "__main__":
     parser.add_argument("--only", default="")
     parser.add_argument("--statements", action="store_true")
     given = parser.parse_args()
-    print(json.dumps(main(given.folder, given.scenario, only=given.only, statements=given.statements)))
+    with tidy():
+        found = main(given.folder, given.scenario, only=given.only, statements=given.statements)
+    print(json.dumps(found))

@@ -267,6 +267,7 @@ class StepLauncher:
         try:
             session.write([changes.bury_step(done, run_token=session.ticket.token)], durable=True)
         except WriteConflict:  # it committed after all, or somebody else has buried it
+            session.check_ours()
             return session.stack.database.step_run(record.id)
         session.know(done)
         if state == "failed":

@@ -78,7 +78,6 @@ def main() -> None:
             session.stack.close()
             session = Session.join(Ticket.from_json(request["ticket"]))
             continue
-        busy.set()
         # What this raises, it raises again in the attempt, where it is recorded.
         with contextlib.suppress(Exception, SystemExit):
             session.code(session.steps[request["step"]].code)
@@ -109,7 +108,10 @@ def _own_pipes() -> tuple[IO[str], _Replies]:
 def _listen(requests: IO[str], waiting: queue.Queue[Any], busy: threading.Event) -> None:
     with contextlib.suppress(ValueError, OSError):
         for line in requests:
-            waiting.put(json.loads(line))
+            request = json.loads(line)
+            if "step" in request:  # from here on, not from its begin: nobody waits for one that has not begun either
+                busy.set()
+            waiting.put(request)
     if busy.is_set():
         _abandoned()
     _tidy()
