@@ -14,13 +14,7 @@ FULL = os.environ.get("ZEN_FAULTS") in ("full", "nightly")
 # Each takes as many runs as it has points. A worker costs a new process each time, so not all of its points are quick.
 SCENARIOS = [("chain",), ("cached",), ("worker", "--only", "worker")]
 if FULL:
-    SCENARIOS = [
-        ("chain", "--statements"),
-        ("cached", "--statements"),
-        ("resumed", "--statements"),
-        ("worker",),
-        ("inside",),
-    ]
+    SCENARIOS = [(name, "--statements") for name in ("chain", "cached", "anew", "resumed")] + [("worker",), ("inside",)]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

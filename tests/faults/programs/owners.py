@@ -72,9 +72,7 @@ class Owners:
         self.errors.unlink(missing_ok=True)
         if code != 1 or REFUSED.format(run) not in said:
             self.problems.append(f"{number}: the old owner at {place} ended with {code}: {said[-1500:]}")
-        changed = [row for row in self._rows() if row not in before] + [
-            row for row in before if row not in self._rows()
-        ]
+        changed = sorted(before ^ self._rows())
         if changed:
             self.problems.append(f"{number}: the old owner at {place} changed {changed[:3]}")
 
@@ -142,10 +140,10 @@ class Owners:
         close_all()
         return str(state)
 
-    def _rows(self) -> list[str]:
+    def _rows(self) -> set[str]:
         database = sqlite3.connect(self.root / ".zen" / "metadata.db")
         try:
-            return list(database.iterdump())
+            return set(database.iterdump())
         finally:
             database.close()
 
