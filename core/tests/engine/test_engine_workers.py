@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -416,3 +418,40 @@ def test_forks_of_a_step_print_and_record_nothing_twice(script, home, where) -> 
     shown = (done.stdout + done.stderr).splitlines()
     assert [shown.count(line) for line in ("before", "after")] == [1, 1]
     assert "1-300" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")
+def test_a_worker_whose_launcher_was_killed_ends_quietly_and_leaves_no_file(define, home) -> None:
+    define(
+        """
+        @step(isolate=True)
+        def speaks() -> int:
+            while True:
+                print("said")
+                Path("reached").touch()
+
+        @pipeline
+        def flow():
+            speaks()
+        """
+    )
+    folder = home / "temporary"
+    folder.mkdir()
+    with open(home / "said", "w") as said:
+        launcher = subprocess.Popen(
+            [sys.executable, "-c", "import flow; flow.flow()"],
+            cwd=home,
+            env={**os.environ, "TMPDIR": str(folder)},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+    deadline = time.monotonic() + 60
+    while not (home / "reached").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert list(folder.iterdir())
+    launcher.kill()
+    launcher.wait()
+    while list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert list(folder.iterdir()) == []
+    assert (home / "said").read_text() == ""

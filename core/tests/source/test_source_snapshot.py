@@ -266,6 +266,21 @@ def test_damaged_index_is_an_empty_one(text: str, write: Write, shoot: Callable[
     assert shoot() == first
 
 
+def test_index_is_not_believed_when_the_store_lacks_what_it_stands_for(
+    write: Write, root: Path, store: Store, tmp_path: Path, settle: None
+) -> None:
+    """A process that dies between the index and the commit leaves an index of objects that nobody has."""
+    lost, index = Store(), tmp_path / "index.json"
+    write("a.py", "A = 1")
+    take(root, index=index, marked=True, put=lost.put, holds=lost.__contains__)
+    write("b.py", "B = 1")
+    found = take(root, index=index, marked=True, put=store.put, holds=store.__contains__)
+    assert {found.digest, *(entry.digest for entry in found.files)} == set(store)
+    before = store.puts
+    take(root, index=index, marked=True, put=store.put, holds=store.__contains__)
+    assert store.puts == before
+
+
 def test_index_that_cannot_be_written_is_no_error(write: Write, root: Path, store: Store, tmp_path: Path) -> None:
     write("a.py", "1")
     (tmp_path / "state").write_text("a file")

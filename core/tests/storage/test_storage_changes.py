@@ -119,6 +119,26 @@ def test_lose_run_shuts_out_the_old_owner(vault):
     assert [step.state for step in vault.database.step_runs(run.id)] == ["lost", "lost"]
 
 
+def test_who_lost_the_run_leaves_the_new_owner_alone(vault):
+    run = vault.run()
+    vault.claimed()
+    vault.write(changes.lose_run(run.id, at=vault.now, token="reaper"))
+    vault.write(changes.reopen_run(replace(run, state="running"), token="new"))
+    step = vault.step(attempt=2)
+    vault.write(changes.claim_step(step, token="attempt", run_token="new"))
+    vault.write(changes.ask_to_stop(run.id, "the old owner failed", run_token="mine"))
+    vault.write(changes.lose_open_steps(run.id, at=vault.now, run_token="mine"))
+    for refused in (
+        changes.bury_step(finished(step, vault.now, "lost"), run_token="mine"),
+        changes.still_ours(step, token="attempt", run_token="mine"),
+    ):
+        with pytest.raises(WriteConflict):
+            vault.write(refused)
+    assert vault.database.stop_reason(run.id) == ""
+    assert vault.database.step_run(step.id).state == "running"
+    vault.write(changes.still_ours(step, token="attempt", run_token="new"))
+
+
 def test_lose_run_leaves_finished_steps_and_other_runs_alone(vault):
     run = vault.run()
     vault.run("0b")
@@ -174,9 +194,9 @@ def test_bury_step_shuts_out_the_old_process_and_spares_a_finished_step(vault, s
     vault.run()
     step, other = vault.claimed(), vault.claimed(name="other")
     vault.write(changes.finish_step(finished(other, vault.now), token="attempt", run_token="mine"))
-    vault.write(changes.bury_step(finished(step, vault.now, state)))
+    vault.write(changes.bury_step(finished(step, vault.now, state), run_token="mine"))
     with pytest.raises(WriteConflict):
-        vault.write(changes.bury_step(finished(other, vault.now, state)))
+        vault.write(changes.bury_step(finished(other, vault.now, state), run_token="mine"))
     assert vault.database.step_run(step.id).state == state
     assert vault.database.step_run(other.id).state == "completed"
     with pytest.raises(WriteConflict):
@@ -194,8 +214,8 @@ def test_the_first_record_of_a_step_that_did_not_run_stays(vault):
 def test_the_first_reason_to_stop_stays(vault):
     vault.run()
     assert vault.database.stop_reason("0a") == ""
-    vault.write(changes.ask_to_stop("0a", "first"))
-    vault.write(changes.ask_to_stop("0a", "second"))
+    vault.write(changes.ask_to_stop("0a", "first", run_token="mine"))
+    vault.write(changes.ask_to_stop("0a", "second", run_token="mine"))
     assert vault.database.stop_reason("0a") == "first"
     assert vault.database.stop_reason("unknown") == ""
 
@@ -487,7 +507,7 @@ def test_only_a_completed_step_is_found_under_a_cache_key(vault, state):
     vault.run()
     step = vault.claimed()
     if state == "lost":
-        vault.write(changes.bury_step(finished(step, vault.now, state)))
+        vault.write(changes.bury_step(finished(step, vault.now, state), run_token="mine"))
     elif state != "running":
         vault.write(changes.finish_step(finished(step, vault.now, state), token="attempt", run_token="mine"))
     assert vault.database.step_run(step.id).state == state

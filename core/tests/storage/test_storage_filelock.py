@@ -239,3 +239,30 @@ def test_missing_folder_is_an_error(tmp_path) -> None:
         lock.acquire()
     (tmp_path / "absent").mkdir()
     assert lock.acquire(timeout=1)
+
+
+def test_remove_takes_the_file_away_and_spares_one_that_took_its_place(path) -> None:
+    lock = FileLock(path)
+    lock.remove()
+    assert lock.acquire()
+    lock.remove()
+    assert not path.exists() and not lock.held
+    lock.acquire()
+    path.unlink()
+    with FileLock(path) as other:
+        lock.remove()
+        assert path.exists() and other.held
+        assert not FileLock(path).try_acquire()
+
+
+def test_who_waits_while_the_file_is_removed_holds_one_that_is_there(path) -> None:
+    first, second, third = FileLock(path), FileLock(path), FileLock(path)
+    first.acquire()
+    assert not second.try_acquire()
+    waiting = threading.Thread(target=second.acquire)
+    waiting.start()
+    first.remove()
+    waiting.join()
+    assert second.held and path.exists()
+    assert not third.try_acquire()
+    second.release()

@@ -334,6 +334,7 @@ class SQLiteStore(MetadataStore):
         finally:
             connection.close()
         disk.replace(draft, self.path)
+        disk.sync_path(self.path.parent.parent)  # the folder may be as new as the file, made by whoever keeps its state
 
 
 def _longer(file: Path | str, size: int) -> bool:

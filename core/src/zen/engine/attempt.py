@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -190,16 +191,30 @@ class Attempt:
         batch += self._log_block(end=True)
         try:
             self._session.write(batch, durable=True)
-        except WriteConflict:  # somebody took the step over: what they recorded holds
-            self._session.forget_all()
-            found = self._session.stack.database.last_attempt(record.run_id, record.name)
-            return found or record
+        except WriteConflict as conflict:
+            return self._refused(record, conflict)
         self._session.know(record, self._artifacts if error is None else ())
         said = self._session.observe("zen_step_finished", run=self._session.run, step_run=record)
         if said:  # the step is recorded; its observers' warnings are recorded with the run
             record = replace(record, warnings=(*record.warnings, *said))
             self._session.know(record)
         return record
+
+    def _refused(self, record: StepRunRecord, conflict: WriteConflict) -> StepRunRecord:
+        """Return what holds in place of a commit that lost: what somebody else recorded, or that it was our fault."""
+        session = self._session
+        session.forget_all()
+        failed = replace(record, state=FAILED, inputs={}, outputs={}, error=error_record(conflict))
+        try:
+            # Nobody took the step over if this succeeds: then something else in the batch was there already.
+            session.write(
+                [changes.finish_step(failed, token=self._token, run_token=session.ticket.token)], durable=True
+            )
+        except WriteConflict:
+            return session.stack.database.last_attempt(record.run_id, record.name) or record
+        session.exceptions[self._step.name] = conflict
+        session.know(failed)
+        return failed
 
     def _final_record(self, outputs: dict[str, str], error: BaseException | None) -> StepRunRecord:
         inputs = {
@@ -270,8 +285,10 @@ class Attempt:
         if not late and self._captured.waiting < _FLUSH_LINES:
             return
         self._flushed = time.monotonic()
+        mine = changes.still_ours(self._record, token=self._token, run_token=self._session.ticket.token)
         batch = [*self._log_block(), *changes.metrics(self._context.take_points())]
-        self._session.stack.database.write(batch, durable=False)
+        with suppress(WriteConflict):  # somebody took the step over, and the commit will say so
+            self._session.stack.database.write([mine, *batch] if batch else [], durable=False)
 
     # Hooks
 

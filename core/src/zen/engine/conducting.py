@@ -21,7 +21,6 @@ from zen.engine.models import record_model
 from zen.engine.session import Session, failed
 from zen.engine.tracking import RunTrackers
 from zen.errors import RunError, WriteConflict, ZenError
-from zen.interfaces import Change
 from zen.records import ErrorRecord, RunRecord, RunState, StepRunRecord
 from zen.records.states import CANCELLED, COMPLETED, FAILED
 from zen.storage import changes
@@ -83,7 +82,7 @@ def _conducted(session: Session, token: str) -> Finished:
             session.stop(f"the orchestrator failed: {error}", end_running=True)
         _settle(session)
         launcher.close()
-        finished = _finish(session, trackers, token, trouble)
+        finished = _finish_ours(session, trackers, token, trouble)
     if session.interrupted:
         within = [error for error in session.exceptions.values() if isinstance(error, Terminated)]
         reraise(within[0] if within else interrupt)
@@ -121,11 +120,21 @@ def _settle(session: Session) -> None:
         time.sleep(0.02)
 
 
+def _finish_ours(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
+    """Record the end, and tell everybody, unless somebody else has taken the run over: then it is theirs to end."""
+    session.check_ours()
+    try:
+        return _finish(session, trackers, token, trouble)
+    except WriteConflict:
+        session.check_ours()
+        raise
+
+
 def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseException | None) -> Finished:
     session.flush()
-    if session.shared or session.interrupted or trouble or leases(session.stack):
-        left = changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC), token=token)
-        _write_ours(session, [left], durable=False)
+    if session.shared or session.interrupted or trouble:
+        left = changes.lose_open_steps(session.run.id, at=dt.datetime.now(dt.UTC), run_token=token)
+        session.write([left], durable=False)
     last = _last_attempts(session)
     bad = [record for record in last.values() if failed(record)]
     state: RunState = CANCELLED if session.interrupted else FAILED if bad or trouble else COMPLETED
@@ -144,8 +153,8 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     warnings += trackers.warnings
     warnings += run_ended(session.stack, run)
     run = replace(run, warnings=tuple(dict.fromkeys((*run.warnings, *warnings))))
-    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC), token=token)
-    _write_ours(session, [changes.update_run(run, token=token), left], durable=True)
+    left = changes.lose_open_steps(run.id, at=dt.datetime.now(dt.UTC), run_token=token)
+    session.write([changes.update_run(run, token=token), left], durable=True)
     session.run = run
     said = session.observe("zen_run_finished", run=run)
     if said:
@@ -155,30 +164,13 @@ def _finish(session: Session, trackers: RunTrackers, token: str, trouble: BaseEx
     return Finished(run=run, exception=exception)
 
 
-def _write_ours(session: Session, batch: list[Change], *, durable: bool) -> None:
-    """Write if the run is still ours.
-
-    Raises:
-        RunError: When another process has taken it over: what it records holds, and nothing of this end.
-    """
-    try:
-        session.write([changes.ours(session.run.id, token=session.ticket.token), *batch], durable=durable)
-    except WriteConflict:
-        session.check_ours()
-        raise
-
-
 def _model(session: Session, run: RunRecord, steps: Iterable[StepRunRecord]) -> list[str]:
     """Add the version that a completed run made, if the pipeline makes one; return what went wrong."""
     spec = session.plan.model
     if spec is None or run.state != COMPLETED or session.repeats:
         return []
     guard = [changes.ours(run.id, token=session.ticket.token)]
-    try:
-        return record_model(session.stack, spec, run, steps, guard=guard)[1]
-    except WriteConflict:
-        session.check_ours()
-        raise
+    return record_model(session.stack, spec, run, steps, guard=guard)[1]
 
 
 def _last_attempts(session: Session) -> dict[str, StepRunRecord]:

@@ -163,11 +163,7 @@ def _snapshot(stack: OpenStack, batch: list[Change]) -> Snapshot:
     stores = digest("stores/1", dumps(to_json([*stack.spec.of("artifact_store"), *stack.spec.of("metadata_store")])))
     # The index says what these stores were given, so each pair of stores has one; and it may outlive what they hold.
     index = stack.state / f"snapshot-{stores[7:19]}.json"
-    taken = take(project.root, index=index, marked=project.marked, put=put)
-    if not batch and not stack.objects.holds(taken.digest):
-        index.unlink(missing_ok=True)
-        taken = take(project.root, index=index, marked=project.marked, put=put)
-    return taken
+    return take(project.root, index=index, marked=project.marked, put=put, holds=stack.objects.holds)
 
 
 def _literal(artifact_id: str, name: str, value: Any, run: RunRecord, stack: OpenStack) -> list[Change]:

@@ -14,7 +14,7 @@ from zen.engine import caching
 from zen.engine.attempt import call_hook
 from zen.engine.failures import error_record, vanished
 from zen.engine.ids import new_id
-from zen.engine.liveness import reap
+from zen.engine.liveness import may_live, reap
 from zen.engine.mending import damage_of, is_for_damage
 from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
@@ -58,7 +58,7 @@ class StepLauncher:
             if earlier is not None and earlier.finished and not self._again(earlier):
                 return earlier
             if earlier is not None and not earlier.finished:
-                if _is_alive(earlier):
+                if may_live(earlier.worker):
                     time.sleep(_POLL)
                 elif (buried := self._buried(step, earlier)).state != "lost":
                     return buried
@@ -238,6 +238,8 @@ class StepLauncher:
         session.tell("step_started", record)
         with session.working():
             done = self._places.run(step, record, token, last=last)
+        if done.id != record.id or done.state in ("running", "lost"):  # it is not what this attempt recorded
+            session.check_ours()
         session.know(done)
         return done
 
@@ -263,8 +265,9 @@ class StepLauncher:
             hooks = [text for ref in step.hooks.on_failure for text in call_hook(str(ref), session.code, ref, error)]
             done = replace(done, warnings=(*done.warnings, *hooks))
         try:
-            session.write([changes.bury_step(done)], durable=True)
+            session.write([changes.bury_step(done, run_token=session.ticket.token)], durable=True)
         except WriteConflict:  # it committed after all, or somebody else has buried it
+            session.check_ours()
             return session.stack.database.step_run(record.id)
         session.know(done)
         if state == "failed":
@@ -288,19 +291,3 @@ def join(ticket: Any) -> StepLauncher:
 
 def _ended(state: str) -> str:
     return {"failed": "failed", "skipped": "was skipped", "cancelled": "was cancelled"}.get(state, f"is {state}")
-
-
-def _is_alive(record: StepRunRecord) -> bool:
-    """Say whether the process that claimed an attempt may still be running: of other hosts nobody here knows."""
-    if record.worker.get("host") != platform.node():
-        return True
-    pid = int(record.worker.get("pid", 0))
-    if pid == os.getpid() or os.name == "nt":  # signal 0 is Ctrl-C there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

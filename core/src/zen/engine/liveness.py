@@ -11,8 +11,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,12 +34,29 @@ BEAT = 10.0
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LOST = "its process ended without saying so: it was killed, or the machine went down"
+_YOUNG_SECONDS = 60.0
 _PATIENCE = 1.0  # seconds: another process may hold a lock for the moment that it takes to look
 
 
 def owner(state: Path, run_id: str) -> dict[str, Any]:
     """Return what a run records about the process that launches it: where it is, and the lock that it holds."""
     return {"host": platform.node(), "boot": _boot(), "pid": os.getpid(), "lock": str(_lock_file(state, run_id))}
+
+
+def may_live(process: Mapping[str, Any]) -> bool:
+    """Say whether a recorded process (`host`, `pid`) may still be running: of other hosts nobody here knows."""
+    if process.get("host") != platform.node():
+        return True
+    pid = int(process.get("pid", 0))
+    if pid == os.getpid() or os.name == "nt":  # signal 0 is Ctrl-C there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager
@@ -58,8 +76,7 @@ def held(state: Path, run: RunRecord) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
-        file.unlink(missing_ok=True)
+        lock.remove()
 
 
 def leases(stack: OpenStack) -> bool:
@@ -88,7 +105,19 @@ def reap(stack: OpenStack) -> list[RunRecord]:
                 continue
             lost.append(run)
             _tell(stack, replace(run, state="lost", error=ErrorRecord(type="lost", message=_LOST)))
+    _sweep(stack.state)
     return lost
+
+
+def _sweep(state: Path) -> None:
+    """Remove the locks of processes that died before their run was recorded, or after its end was."""
+    with suppress(OSError), os.scandir(state / "runs") as entries:
+        for entry in entries:
+            # A young one may belong to a process that has made its file and is about to lock it.
+            if entry.name.endswith(".lock") and time.time() - entry.stat().st_mtime > _YOUNG_SECONDS:
+                lock = FileLock(entry.path)
+                if lock.try_acquire():
+                    lock.remove()
 
 
 @contextmanager
@@ -101,14 +130,14 @@ def _proof(stack: OpenStack, run: RunRecord, until: dt.datetime | None) -> Itera
     if _is_here(run) and (file.exists() or not networked):
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(file)
-        if not lock.try_acquire():
+        # The lock of a dead process is held by somebody who is recording just this, if at all: he is waited for.
+        if not lock.acquire(timeout=0 if may_live(run.owner) else _PATIENCE):
             yield False
             return
         try:
             yield True
         finally:
-            lock.release()
-            file.unlink(missing_ok=True)
+            lock.remove()
     elif networked:
         yield until is not None and until < stack.database.now()
     else:  # the store is on this machine alone, so a run of before its last start is over

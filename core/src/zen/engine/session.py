@@ -396,7 +396,9 @@ class Session:
         if end_running:
             self.ending.set()
         if first and self.shared:
-            self.stack.database.write([changes.ask_to_stop(self.ticket.run_id, reason)], durable=False)
+            self.stack.database.write(
+                [changes.ask_to_stop(self.ticket.run_id, reason, run_token=self.ticket.token)], durable=False
+            )
 
     def stopping(self) -> str:
         """Return why nothing more may start, or an empty string."""

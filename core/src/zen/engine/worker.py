@@ -10,7 +10,7 @@ import os
 import queue
 import sys
 import threading
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from zen.engine.attempt import Attempt
 from zen.engine.session import Session, Ticket
@@ -24,9 +24,12 @@ class _Replies:
         self._lock = threading.Lock()
 
     def send(self, message: Any) -> None:
-        with self._lock:
-            self._file.write(json.dumps(message) + "\n")
-            self._file.flush()
+        try:
+            with self._lock:
+                self._file.write(json.dumps(message) + "\n")
+                self._file.flush()
+        except BrokenPipeError:
+            _abandoned()
 
 
 class _Forward(io.TextIOBase):
@@ -61,7 +64,10 @@ def main() -> None:
     if len(sys.argv) > 1:
         faulthandler.enable(open(sys.argv[1], "w"))  # noqa: SIM115  # open for as long as the process lives
     sys.stdout, sys.stderr = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
-    ticket = Ticket.from_json(json.loads(requests.readline()))
+    first = requests.readline()
+    if not first:
+        _abandoned()
+    ticket = Ticket.from_json(json.loads(first))
     sys.path[:] = [*ticket.path, *(entry for entry in sys.path if entry not in ticket.path)]
     waiting: queue.Queue[Any] = queue.Queue()
     busy = threading.Event()
@@ -72,13 +78,13 @@ def main() -> None:
             session.stack.close()
             session = Session.join(Ticket.from_json(request["ticket"]))
             continue
-        busy.set()
         # What this raises, it raises again in the attempt, where it is recorded.
         with contextlib.suppress(Exception, SystemExit):
             session.code(session.steps[request["step"]].code)
         replies.send({"started": True})
-        replies.send({"record": to_json(_run(session, request))})
-        busy.clear()
+        done = to_json(_run(session, request))
+        busy.clear()  # before the launching process hears of it: it may end this process then, by closing the pipe
+        replies.send({"record": done})
     session.stack.close()
 
 
@@ -102,10 +108,26 @@ def _own_pipes() -> tuple[IO[str], _Replies]:
 def _listen(requests: IO[str], waiting: queue.Queue[Any], busy: threading.Event) -> None:
     with contextlib.suppress(ValueError, OSError):
         for line in requests:
-            waiting.put(json.loads(line))
-    if busy.is_set():  # the launching process is gone: nobody waits for this step any more
-        os._exit(70)
+            request = json.loads(line)
+            if "step" in request:  # from here on, not from its begin: nobody waits for one that has not begun either
+                busy.set()
+            waiting.put(request)
+    if busy.is_set():
+        _abandoned()
+    _tidy()
     waiting.put(None)
+
+
+def _abandoned() -> NoReturn:
+    """End at once: the launching process is gone, and nobody waits for this step any more."""
+    _tidy()
+    os._exit(70)
+
+
+def _tidy() -> None:
+    """Remove the file for our last words: who would read them closes the pipe, or is gone."""
+    with contextlib.suppress(OSError, IndexError):
+        os.unlink(sys.argv[1])
 
 
 if __name__ == "__main__":

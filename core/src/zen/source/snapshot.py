@@ -53,7 +53,14 @@ class Snapshot:
         return [each for each in self.omitted if each.partition(": ")[0].endswith((".py", ".ipynb"))]
 
 
-def take(root: Path, *, index: Path, marked: bool, put: Callable[[bytes], str]) -> Snapshot:
+def take(
+    root: Path,
+    *,
+    index: Path,
+    marked: bool,
+    put: Callable[[bytes], str],
+    holds: Callable[[str], bool] = lambda digest: True,
+) -> Snapshot:
     """Return a snapshot of the source files under `root`, storing what was not stored before.
 
     Args:
@@ -61,8 +68,12 @@ def take(root: Path, *, index: Path, marked: bool, put: Callable[[bytes], str]) 
         index: File that remembers what the last snapshot saw. Belongs to one store: it stands for what `put` was given.
         marked: Whether something marks `root` as a project; if not, only the files directly in it are taken.
         put: Stores bytes and returns their digest; called for new bytes and for a new manifest.
+        holds: Says whether the store has a digest. An index of whose manifest it knows nothing is not believed: what
+            `put` was given then may never have been committed.
     """
     known = _Index.read(index)
+    if known.manifest and not holds(known.manifest):
+        known = _Index({}, "")
     root = root.resolve()
     git = tracking(root)
     folders = Folders(root, skip=index.resolve(), recursive=marked, git=git)

@@ -114,9 +114,10 @@ def lose_run(run_id: str, *, at: dt.datetime, token: str, lease: dt.datetime | N
     ]
 
 
-def ask_to_stop(run_id: str, reason: str) -> Change:
-    """Ask every process of a run to start nothing more and to end what runs."""
-    return Change(sql="UPDATE run SET stop = ? WHERE id = ? AND stop = ''", parameters=(reason, run_id))
+def ask_to_stop(run_id: str, reason: str, *, run_token: str) -> Change:
+    """Ask every process of a run to start nothing more and to end what runs, if the run is still ours."""
+    sql = "UPDATE run SET stop = ? WHERE id = ? AND token = ? AND stop = ''"
+    return Change(sql=sql, parameters=(reason, run_id, run_token))
 
 
 def claim_step(step: StepRunRecord, *, token: str, run_token: str, stale: str = "") -> Change:
@@ -190,24 +191,37 @@ def ours(run_id: str, *, token: str) -> Change:
     )
 
 
-def lose_open_steps(run_id: str, *, at: dt.datetime, token: str) -> Change:
-    """Record that nobody runs the steps of a run of ours any more that are still open; written with the run's end."""
+def lose_open_steps(run_id: str, *, at: dt.datetime, run_token: str) -> Change:
+    """Record that nobody runs the steps of a run any more that are still open; written with the end of the run."""
     return Change(
         sql=(
             f"UPDATE step_run SET state = 'lost', finished_at = ?, token = '' WHERE run = ? AND state IN {_OPEN}"
             " AND EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ?)"
         ),
-        parameters=(micros(at), run_id, run_id, token),
+        parameters=(micros(at), run_id, run_id, run_token),
     )
 
 
-def bury_step(step: StepRunRecord) -> Change:
-    """Record how an attempt stands whose process is gone (`lost` or `failed`), if it is still open."""
+def bury_step(step: StepRunRecord, *, run_token: str) -> Change:
+    """Record how an attempt stands whose process is gone (`lost` or `failed`), if it is open and the run still ours."""
     return Change(
         sql=(
             "UPDATE step_run SET state = ?, finished_at = ?, detail = ?, token = '' WHERE id = ? AND state = 'running'"
+            " AND EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ?)"
         ),
-        parameters=(step.state, micros(step.finished_at), step_detail(step), step.id),
+        parameters=(step.state, micros(step.finished_at), step_detail(step), step.id, step.run_id, run_token),
+        expect=1,
+    )
+
+
+def still_ours(step: StepRunRecord, *, token: str, run_token: str) -> Change:
+    """Change nothing, and refuse the batch unless the attempt is running and it and the run are still ours."""
+    return Change(
+        sql=(
+            "UPDATE step_run SET token = token WHERE id = ? AND token = ? AND state = 'running'"
+            " AND EXISTS (SELECT 1 FROM run WHERE id = ? AND token = ?)"
+        ),
+        parameters=(step.id, token, step.run_id, run_token),
         expect=1,
     )
 

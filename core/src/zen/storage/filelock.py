@@ -6,6 +6,7 @@ a process knows that the process is gone, without a clock and without false alar
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -102,6 +103,19 @@ class FileLock:
             # Said aloud: closing alone would not free it while a child of a foreign fork shares the descriptor.
             _unlock(self._descriptor)
             self._abandon()
+
+    def remove(self) -> None:
+        """Remove the file and let go of the lock; a file that took the place of ours stays. Harmless when not held."""
+        if self._descriptor is None:
+            return
+        # First the file: who takes the lock between a release and a removal holds a file that nobody else finds.
+        if self._current(self._descriptor):
+            with contextlib.suppress(PermissionError):  # Windows removes no open file
+                self.path.unlink(missing_ok=True)
+        self.release()
+        if os.name == "nt":
+            with contextlib.suppress(OSError):  # nor one that somebody has opened since, who locks it then
+                self.path.unlink()
 
     def holder(self) -> int | None:
         """Return the id of the process that holds the lock, where the system tells (Linux), for messages only."""

@@ -84,11 +84,8 @@ class Objects:
 
     def holds(self, digest: str) -> bool:
         """Say whether there is an object of that digest, small or large."""
-        return (
-            digest in self._recent
-            or self._database.object_size(digest) is not None
-            or self._store.stat(key_of(digest)) is not None
-        )
+        # Not from memory: what was saved here may never have been committed.
+        return self._database.object_size(digest) is not None or self._store.stat(key_of(digest)) is not None
 
     def content(self, entry: FileEntry) -> bytes:
         """Return the verified bytes of an object.
