@@ -11,6 +11,7 @@ from typing import Any
 
 from zen.engine.alerts import run_ended
 from zen.engine.ids import new_id
+from zen.engine.spool import recover_all
 from zen.errors import WriteConflict
 from zen.interfaces import Alerter
 from zen.records import ErrorRecord, RunRecord
@@ -50,6 +51,7 @@ def reap(stack: OpenStack) -> list[RunRecord]:
         finally:
             lock.release()
             forget_lock(stack.state, run.id)
+    recover_all(stack)
     return lost
 
 
