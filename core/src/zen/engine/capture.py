@@ -151,7 +151,7 @@ class Captured:
                 continue
             self._tail.append(line)
             self._tail_size += size
-            while self._tail_size > TAIL:
+            while self._tail_size > TAIL and len(self._tail) > 1:
                 gone = size_of(self._tail.popleft())
                 self._tail_size -= gone
                 self._left += 1
@@ -204,6 +204,8 @@ def _visible(line: str) -> str:
 
 class _Tee:
     """Stands in for sys.stdout or sys.stderr: writes through and captures."""
+
+    kept = True
 
     def __init__(self, inner: TextIO, sink: Sink, stream: Stream) -> None:
         self.inner = inner
@@ -258,7 +260,7 @@ def captured_output(sink: Sink) -> Iterator[None]:
     """
     out, err = sys.stdout, sys.stderr
     root = logging.getLogger()
-    printed = any(isinstance(getattr(h, "stream", None), _Tee) or hasattr(h, "console") for h in root.handlers)
+    printed = any(getattr(getattr(h, "stream", None), "kept", False) or hasattr(h, "console") for h in root.handlers)
     handler = _LogHandler(sink) if root.handlers and not printed else None
     tees = _Tee(out, sink, "stdout"), _Tee(err, sink, "stderr")
     sys.stdout, sys.stderr = tees

@@ -108,7 +108,7 @@ class StepLog:
         for lines in _divided(waiting.tail):
             batch.append(self._block(lines))
             self._tail.append((self._seq, sum(map(size_of, lines)), len(lines)))
-        gone += self._shorten(TAIL)
+        gone += self._shorten(TAIL, least=1)
         if gone:
             batch.append(changes.drop_lines(self._step_run, gone[0], gone[-1]))
         if self._left:
@@ -116,9 +116,9 @@ class StepLog:
             batch.append(changes.put_lines(self._step_run, self._gap, [as_record(text)]))
         return batch
 
-    def _shorten(self, size: int) -> list[int]:
+    def _shorten(self, size: int, least: int = 0) -> list[int]:
         gone = []
-        while self._tail and sum(each[1] for each in self._tail) > size:
+        while len(self._tail) > least and sum(each[1] for each in self._tail) > size:
             number, bytes_gone, lines_gone = self._tail.popleft()
             self._leave_out(lines_gone, bytes_gone - lines_gone * LINE_COST)
             gone.append(number)

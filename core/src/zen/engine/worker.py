@@ -56,6 +56,7 @@ class _Forward(io.TextIOBase):
     """Stands in for sys.stdout and sys.stderr: the launching process shows the text."""
 
     encoding = "utf-8"
+    kept = True  # as what is written to descriptor 2 is: a log handler that uses this one needs no other
 
     def __init__(self, stream: str, replies: _Replies, number: int) -> None:
         self._stream = stream
@@ -104,7 +105,10 @@ def main() -> None:
         # What this raises, it raises again in the attempt, where it is recorded.
         with contextlib.suppress(Exception, SystemExit):
             session.code(session.steps[request["step"]].code)
-        replies.send({"started": True})
+        # The answer comes once all that was said while loading is read: it is none of the step's output.
+        replies.send({"loaded": True})
+        if waiting.get() is None:
+            break
         replies.send({"record": to_json(_run(session, request, _Relay(replies)))})
         busy.clear()
     session.stack.close()

@@ -106,8 +106,10 @@ class Worker:
                 show(stream, text)
             elif "record" in message:
                 return from_json(StepRunRecord, message["record"])
-            elif "started" in message:
+            elif "loaded" in message:
                 loading = None
+                with contextlib.suppress(OSError):  # a dead worker is noticed below
+                    self._send({"start": True})
                 deadline = None if timeout is None else time.monotonic() + timeout
             self._stop_if_due(step, timeout, deadline, ending)
 
