@@ -140,6 +140,14 @@ class Database:
             edges.setdefault(row[0], []).append(row[1:])
         return [rows.step_run(row, edges.get(row[0], [])) for row in found]
 
+    def attempts(self, run_id: str) -> list[StepRunRecord]:
+        """Return the attempts of a run in the order in which they started, each with its name, number and state."""
+        sql = "SELECT id, run, name, attempt, state FROM step_run WHERE run = ? ORDER BY started_at, name, attempt"
+        return [
+            StepRunRecord(id=row[0], run_id=row[1], name=row[2], attempt=row[3], state=row[4])
+            for row in self.read(sql, (run_id,))
+        ]
+
     def step_run(self, step_run_id: str) -> StepRunRecord:
         """Return a step run by its id, or raise `RunNotFound`."""
         found = self.read(f"{_STEP} WHERE id = ?", (step_run_id,))
