@@ -65,8 +65,18 @@ class Pipes:
 
     def _hand_on_lines(self, said: bytes) -> None:
         *lines, self._begun = (self._begun + said).split(b"\n")
-        for line in lines:
-            self._hand_on(json.loads(line))
+        output: Any = None  # of a step that prints fast, many pieces at once
+        for message in map(json.loads, lines):
+            if output and "output" in message and message["output"][0] == output["output"][0]:
+                output["output"][1] += message["output"][1]
+                continue
+            if output:
+                self._hand_on(output)
+            output = message if "output" in message else None
+            if output is None:
+                self._hand_on(message)
+        if output:
+            self._hand_on(output)
 
     def _read_raw(self, chooser: Any) -> None:
         """Hand on what is in the raw pipes now, at most what fits into them: a step may write without end."""
