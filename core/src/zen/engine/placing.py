@@ -38,8 +38,9 @@ class Places:
         self._workers = WorkerPool(session.ticket)
 
     def close(self) -> None:
-        """End the worker processes."""
-        self._workers.close()
+        """End the worker processes; the run says of what its steps left running."""
+        run = self._session.run
+        self._session.run = replace(run, warnings=(*run.warnings, *self._workers.close()))
 
     def is_here(self, step: StepSpec) -> bool:
         """Say whether a step runs in this process; launching has seen that others can load the steps that do not."""

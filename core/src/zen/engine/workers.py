@@ -21,7 +21,7 @@ from zen.engine.failures import vanished
 from zen.engine.pipes import END as _END
 from zen.engine.pipes import Pipes
 from zen.engine.session import Ticket
-from zen.errors import RunCancelled, StepTimeout, WorkerDied
+from zen.errors import RunCancelled, StepTimeout, WorkerDied, listing
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
 
@@ -59,6 +59,7 @@ class Worker:
             assert self._process.stderr is not None  # it was asked for above
             raw = {os.fdopen(ours, "rb", buffering=0): "stdout", self._process.stderr: "stderr"}
         assert self._process.stdout is not None  # it was asked for above
+        self._steps: list[str] = []
         self._messages: queue.Queue[Any] = queue.Queue(maxsize=_MANY)
         self._died_at: float | None = None
         self._pipes = Pipes(self._process.stdout, raw, self._messages.put)
@@ -90,6 +91,7 @@ class Worker:
             RunCancelled: When `ending` was set; the process group is killed.
         """
         self._show_what_waits()
+        self._steps.append(step)
         with contextlib.suppress(OSError):  # a dead worker is noticed below
             self._send({"step": step, "record": to_json(record), "token": token, "last": last})
         deadline = None if timeout is None else time.monotonic() + timeout + _START
@@ -117,8 +119,8 @@ class Worker:
         """Say whether the process still runs."""
         return self._process.poll() is None
 
-    def close(self) -> None:
-        """End the process: politely first, then by force."""
+    def close(self) -> str:
+        """End the process: politely first, then by force. Return what to say of processes that its steps left."""
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -126,7 +128,22 @@ class Worker:
 
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
-        self.kill()  # also what a step left running behind it
+        left = not self.alive() and self._has_others()
+        self.kill()
+        if not left:
+            return ""
+        steps = listing(dict.fromkeys(self._steps))
+        return f"processes that {steps} started were still running at the end of the run, and were ended"
+
+    def _has_others(self) -> bool:
+        """Say whether anything of the process group runs, now that the worker itself has ended."""
+        if not hasattr(os, "killpg"):
+            return False
+        try:
+            os.killpg(self._process.pid, 0)
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End the process group now."""
@@ -207,13 +224,12 @@ class WorkerPool:
             self._idle.append(worker)
         return result
 
-    def close(self) -> None:
-        """End all workers, or leave them to the next run; see `workers_kept`."""
+    def close(self) -> list[str]:
+        """End all workers, or leave them to the next run (see `workers_kept`); return what to say of their steps."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for worker in idle:
-            if not _keep(self._ticket, worker):
-                worker.close()
+        told = [worker.close() for worker in idle if not _keep(self._ticket, worker)]
+        return [each for each in told if each]
 
 
 _spares: list[tuple[Ticket, Worker]] = []
