@@ -234,11 +234,16 @@ def test_who_follows_a_run_that_is_killed_gets_its_last_line_and_its_end(start, 
 
 
 def test_a_line_is_followed_while_its_step_computes_silently(start, project, environment) -> None:
-    process = start('print("one line")\nwhile not Path("seen").exists():\n    time.sleep(0.01)')
+    process = start(
+        'print("one line")\nend = time.monotonic() + 30\n'
+        'while not Path("seen").exists() and time.monotonic() < end:\n    time.sleep(0.01)'
+    )
     wait_for(lambda: has_run(project))
     reading = follower(project, environment)
     assert reading.stdout is not None
     assert reading.stdout.readline() == "work | one line\n"
+    with Client(root=project) as client:
+        assert client.run().state == "running"
     (project / "seen").touch()
     process.wait(PATIENCE)
     assert reading.wait(PATIENCE) == 0

@@ -54,8 +54,6 @@ class Waiting:
     tail: list[Line] = field(default_factory=list)
     left: int = 0
     left_size: int = 0
-    closed: bool = False
-    """Whether the head is full: what comes now belongs to the tail."""
 
 
 class Captured:
@@ -87,6 +85,9 @@ class Captured:
         if not text or os.getpid() != self._pid:
             return
         with self.lock:
+            if len(text) <= _PIECE:
+                self._cut(stream, text)
+                return
             for start in range(0, len(text), _PIECE):
                 self._cut(stream, text[start : start + _PIECE])
 
@@ -100,25 +101,17 @@ class Captured:
         """Return what waits; at the `end` also what had no line end."""
         with self.lock:
             if end:
-                now = _now()
-                lines = [(stream, now, self._final(_seen(rest))) for (stream, _), rest in self._partial.items()]
+                self._hold(self._unfinished(_now()))
                 self._partial = {}
-                self._hold(lines)
-            found = Waiting(self._head, list(self._tail), self._left, self._left_size, self._room <= 0)
+            found = Waiting(self._head, list(self._tail), self._left, self._left_size)
             self._head, self._tail, self._tail_size = [], deque(), 0
             self._left = self._left_size = 0
             return found
 
-    def waiting(self) -> list[Line]:
-        """Return the lines that wait, and let them wait."""
-        with self.lock:
-            return [*self._head, *self._tail]
-
     def unfinished(self) -> list[Line]:
         """Return what each thread has written since its last line end."""
         with self.lock:
-            now = _now()
-            return [(stream, now, self._final(_seen(rest))) for (stream, _), rest in self._partial.items()]
+            return self._unfinished(_now())
 
     def __bool__(self) -> bool:
         return bool(self._head or self._tail)
@@ -126,21 +119,29 @@ class Captured:
     def _cut(self, stream: Stream, text: str) -> None:
         key = stream, threading.get_ident()
         now = _now()
-        *whole, rest = (self._partial.pop(key, "") + text).split("\n")
-        lines = [(stream, now, self._final(part)) for line in whole for part in _parts(_seen(line))]
-        rest = _overwritten(rest)
-        while len(rest) > _LONGEST:
-            lines.append((stream, now, self._final(rest[:_LONGEST])))
-            rest = rest[_LONGEST:]
-        if rest:
-            self._partial[key] = rest
-        self._hold(lines)
+        text = self._partial.pop(key, "") + text
+        lines: list[Line] = []
+        if "\n" in text:
+            *whole, text = text.split("\n")
+            lines = [(stream, now, self._final(part)) for line in whole for part in _parts(_seen(line))]
+        if "\r" in text:
+            text = _overwritten(text)
+        while len(text) > _LONGEST:
+            lines.append((stream, now, self._final(text[:_LONGEST])))
+            text = text[_LONGEST:]
+        if text:
+            self._partial[key] = text
+        if lines:
+            self._hold(lines)
         if self._kept is not None:
-            self._kept.append(lines, self.unfinished() if self._partial else [])
+            self._kept.append(lines, self._unfinished(now))
+
+    def _unfinished(self, now: int) -> list[Line]:
+        return [(key[0], now, self._final(_seen(rest))) for key, rest in self._partial.items()]
 
     def _final(self, line: str) -> str:
         """Return the text of a line as it is kept. Every text passes here once it is cut, and before it is anywhere."""
-        return _visible(line)
+        return line if line.isprintable() else _visible(line)
 
     def _hold(self, lines: list[Line]) -> None:
         for line in lines:
@@ -179,9 +180,10 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _parts(line: str) -> Iterator[str]:
-    for start in range(0, max(len(line), 1), _LONGEST):
-        yield line[start : start + _LONGEST]
+def _parts(line: str) -> list[str]:
+    if len(line) <= _LONGEST:
+        return [line]
+    return [line[start : start + _LONGEST] for start in range(0, len(line), _LONGEST)]
 
 
 def _overwritten(text: str) -> str:

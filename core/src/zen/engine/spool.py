@@ -53,13 +53,14 @@ class Spool:
             return
         try:
             file = self._opened() if self._file is None else self._file
-            done = b"".join(_encoded(line) for line in lines)
-            rest = b"".join(_UNFINISHED.encode() + _encoded(line) for line in unfinished)
-            size = self._end + len(done) + len(rest)
-            # Line ends over what is left of longer unfinished lines: one write does it all.
-            _write(file, done + rest + b"\n" * (self._size - size), self._end)
+            data = done = _encoded(lines)
+            if unfinished:
+                data += _encoded(unfinished, _UNFINISHED)
+            if (over := self._size - self._end - len(data)) > 0:
+                data += b"\n" * over  # over what is left of longer unfinished lines: one write does it all
+            _write(file, data, self._end)
+            self._size = max(self._size, self._end + len(data))
             self._end += len(done)
-            self._size = max(self._size, size)
         except OSError:
             self._broken = True
         if self._size > PART:
@@ -205,8 +206,8 @@ def _left(state: Path) -> Iterator[Left]:
             yield Left(found[1], found[2], int(found[3]), int(found[4]), folder_of(state) / name)
 
 
-def _encoded(line: Line) -> bytes:
-    return f"{line[0]} {line[1]} {line[2]}\n".encode()
+def _encoded(lines: list[Line], sign: str = "") -> bytes:
+    return "".join([f"{sign}{stream} {at} {text}\n" for stream, at, text in lines]).encode()
 
 
 def _write(file: int, data: bytes, offset: int) -> None:

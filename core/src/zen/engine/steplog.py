@@ -6,7 +6,6 @@ reaches it within a second even when the step prints once and then computes for 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections import deque
@@ -14,7 +13,6 @@ from pathlib import Path
 
 from zen.engine import spool
 from zen.engine.capture import LINE_COST, TAIL, Captured, Line, Stream, Waiting, as_record, left_out, size_of
-from zen.errors import ZenError
 from zen.interfaces import Change
 from zen.records import LogLine, StepRunRecord
 from zen.stacks.opening import OpenStack
@@ -65,15 +63,19 @@ class StepLog:
                 self._unwritten = self._blocks()
             if not self._unwritten:
                 return
-            with contextlib.suppress(ZenError, OSError):  # the step goes on; its end stores the rest, or tells why not
+            try:
                 self._database.write(self._unwritten, durable=False)
-                self._unwritten = []
-                self._spool.drop(self._seq + 1)
+            except Exception:  # noqa: BLE001  # a plugin's store: the step goes on, its end stores the rest or tells why not
+                return
+            self._unwritten = []
+            self._spool.drop(self._seq + 1)
 
     def rest(self) -> list[Change]:
         """Return what stores all that is left, for the transaction that ends the attempt. Nothing is taken after it."""
         with self._storing:
             self._over = True
+            if not self._is_watched:
+                return []
             return [*self._unwritten, *self._blocks(end=True)]
 
     def finish(self) -> None:

@@ -204,7 +204,8 @@ def explaining_full_disk(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        known = f": {error.strerror}" if error.strerror and error.strerror != os.strerror(error.errno) else ""
+        ours = error.strerror and error.strerror != os.strerror(errno.ENOSPC)
+        known = f": {error.strerror}" if ours and error.errno == errno.ENOSPC else ""
         raise StorageError(
             f"no space left on the disk to save {what}{known}",
             hint="make space, or configure an artifact store on another disk",
