@@ -84,7 +84,6 @@ def main() -> None:
     """Serve attempts until the launching process closes the pipe or is gone."""
     # The protocol keeps the two pipes for itself: what a step reads is empty, what it writes to descriptor 1 is shown.
     requests, replies = _own_pipes(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
-    descriptors = {number: os.dup(number) for number in (0, 1, 2)}
     if len(sys.argv) > 1:
         faulthandler.enable(open(sys.argv[1], "w"))  # noqa: SIM115  # open for as long as the process lives
     sys.stdout, sys.stderr = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
@@ -99,8 +98,6 @@ def main() -> None:
             session.stack.close()
             session = Session.join(Ticket.from_json(request["ticket"]))
             continue
-        for number, kept in descriptors.items():  # a step may have closed them, or sent them elsewhere
-            os.dup2(kept, number)
         busy.set()
         # What this raises, it raises again in the attempt, where it is recorded.
         with contextlib.suppress(Exception, SystemExit):
