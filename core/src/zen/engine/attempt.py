@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from zen.engine.annotations import fits, name_of, plain_type
-from zen.engine.capture import Sink, captured_output, process_restored
+from zen.engine.capture import Sink, captured_output
 from zen.engine.context import StepContext, activate, deactivate
 from zen.engine.failures import error_record
 from zen.engine.ids import new_id
 from zen.engine.models import PREDICTS
+from zen.engine.restoring import process_restored
 from zen.engine.session import Session
 from zen.engine.signature import Output, check_artifact_name, signature_of
 from zen.engine.steplog import StepLog

@@ -76,13 +76,12 @@ class StepLog:
             self._over = True
             if not self._is_watched:
                 return []
+            _unwatch(self)
             return [*self._unwritten, *self._blocks(end=True)]
 
     def finish(self) -> None:
         """Remove what stood in for the store, once that has everything."""
         self._spool.drop()
-        if self._is_watched:
-            _unwatch(self)
 
     def _blocks(self, *, end: bool = False) -> list[Change]:
         with self._captured.lock:  # no line may come between what is taken and the file of what comes next

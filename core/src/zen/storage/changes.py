@@ -283,12 +283,6 @@ def facts(owner: str, values: Mapping[str, Any]) -> list[Change]:
     return [Change(sql=sql, parameters=(owner, key, dumps(value))) for key, value in values.items()]
 
 
-def log_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
-    """Record a block of captured lines."""
-    sql = "INSERT INTO log (step_run, seq, lines) VALUES (?, ?, ?)"
-    return Change(sql=sql, parameters=(step_run_id, seq, _lines(lines)))
-
-
 def add_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
     """Record a block of captured lines, unless it is there, or the attempt has been given up as lost."""
     return Change(
@@ -325,12 +319,6 @@ def drop_lines(step_run_id: str, first: int, last: int) -> Change:
     """Remove blocks of captured lines: a log of many lines keeps its beginning and its end."""
     sql = "DELETE FROM log WHERE step_run = ? AND seq BETWEEN ? AND ?"
     return Change(sql=sql, parameters=(step_run_id, first, last))
-
-
-def replace_logs(step_run_id: str, lines: Sequence[LogLine]) -> list[Change]:
-    """Record all captured lines of a step run, in place of those that were recorded while it ran."""
-    delete = Change(sql="DELETE FROM log WHERE step_run = ?", parameters=(step_run_id,))
-    return [delete, log_lines(step_run_id, 1, lines)] if lines else []
 
 
 def _lines(lines: Sequence[LogLine]) -> str:
