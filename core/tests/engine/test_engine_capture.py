@@ -7,6 +7,7 @@ import pytest
 from zen import Client
 from zen.engine import capture, steplog
 from zen.engine.capture import Captured
+from zen.records import LogLine
 
 
 @pytest.fixture
@@ -299,3 +300,21 @@ def test_what_another_thread_prints_after_the_step_is_not_the_steps(define, caps
     assert flow.done.wait(5)
     assert [line.text for line in run.logs()] == ["in time"]
     assert capsys.readouterr().out == "in time\nlate\n"
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen", "rest"),
+    [
+        ("abc", "abcde", "de"),
+        ("", "ab", "ab"),
+        ("aaa", "aaaab", "b"),
+        ("bc", "xabcd", "d"),
+        ("xyz", "ab", "ab"),
+        ("abc", "abc", ""),
+    ],
+)
+def test_of_what_was_seen_elsewhere_the_part_that_is_not_stored_is_kept(stored, seen, rest) -> None:
+    def lines(texts: str) -> list[LogLine]:
+        return [LogLine(stream="stdout", text=text) for text in texts]
+
+    assert steplog._after(lines(stored), lines(seen)) == lines(rest)
