@@ -158,6 +158,8 @@ def _after(stored: list[LogLine], seen: list[LogLine]) -> list[LogLine]:
     """Return the lines that were seen after the last of those that are stored."""
     last = [line.text for line in stored[-3:]]
     texts = [line.text for line in seen]
+    if texts[: len(stored)] == [line.text for line in stored]:
+        return seen[len(stored) :]
     for end in range(len(seen), len(last) - 1, -1):
         if texts[end - len(last) : end] == last:
             return seen[end:]
