@@ -63,6 +63,7 @@ def test_show_of_an_unknown_run_is_an_error(zen, recorded: Path) -> None:
 
 def test_show_tells_steps_metrics_and_why(zen, recorded: Path) -> None:
     shown = zen("show", "second").out
+    assert "durability  full" in shown
     assert "rows = 4" in shown and "loss = 0.25" in shown and "numbers (" in shown
     assert "cached" in zen("show", "third").out
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from zen.engine import capture
+from zen import Client
+from zen.engine import capture, steplog
 from zen.engine.capture import Captured
+from zen.records import LogLine
 
 
 @pytest.fixture
@@ -71,8 +73,12 @@ def test_lines_have_times_in_order(define) -> None:
         (["a", "b\nc"], ["ab", "c"]),
         (["\n\n"], ["", ""]),
         (["a\r\n"], ["a"]),
-        (["50%\r100%\n"], ["50%\\r100%"]),
-        (["ok\rERROR forged\n"], ["ok\\rERROR forged"]),
+        (["50%\r100%\n"], ["100%"]),
+        (["\r 0%", "\r 50%", "\r100%", "\n"], ["100%"]),
+        (["\r100%", "\r    ", "\r", "done\n"], ["done"]),
+        (["\r100%", "\r    ", "\r", "\n"], ["100%"]),
+        (["a\r", "\n", "b\r\r\n"], ["a", "b"]),
+        (["ok\r\nERROR real\n"], ["ok", "ERROR real"]),
         (["\x1b[31mred\x1b[0m\n"], ["\\x1b[31mred\\x1b[0m"]),
         (["\x9b31m csi\n"], ["\\x9b31m csi"]),
         (["a\x08b\x00c\x7f\n"], ["a\\x08b\\x00c\\x7f"]),
@@ -93,44 +99,125 @@ def test_invalid_text_in_a_step_is_kept_and_fails_nothing(logged) -> None:
     assert logged('print("bad \\udc80 half")') == [("stdout", "bad \\udc80 half")]
 
 
-def test_output_is_capped_and_says_so(monkeypatch) -> None:
-    monkeypatch.setattr(capture, "LIMIT", 100_000)
-    lines = texts(*["x" * 999 + "\n"] * 500)
-    assert sum(map(len, lines)) < 101_000
-    assert "the rest of this step's output is not kept" in lines[-1]
-    assert lines[:-1] == ["x" * 999] * 100
+@pytest.fixture
+def small(monkeypatch):
+    """Keep 100 lines of 936 characters at the beginning and 10 at the end."""
+    monkeypatch.setattr(capture, "HEAD", 100_000)
+    monkeypatch.setattr(capture, "TAIL", 10_000)
 
 
-def test_a_line_without_end_is_cut_and_capped(monkeypatch) -> None:
-    monkeypatch.setattr(capture, "LIMIT", 300_000)
-    lines = texts("y" * 1_000_000)
-    assert [len(line) for line in lines[:-1]] == [64 * 1024] * 4
-    assert "not kept" in lines[-1]
+def test_of_much_output_the_beginning_and_the_end_are_kept(small) -> None:
+    lines = texts(*[f"{number:06}" + "x" * 930 + "\n" for number in range(500)])
+    assert [int(line[:6]) for line in lines[:100]] == list(range(100))
+    assert "390 lines (0.3 MiB) are left out here" in lines[100]
+    assert [int(line[:6]) for line in lines[101:]] == list(range(490, 500))
+
+
+def test_one_huge_write_is_capped_as_many_small_ones_are(small) -> None:
+    lines = [f"{number:06}" + "x" * 930 + "\n" for number in range(3000)]
+    assert texts("".join(lines)) == texts(*lines)
+
+
+def test_a_line_without_end_is_cut_and_capped(small) -> None:
+    lines = texts("y" * 1_000_000, "end")
+    assert [len(line) for line in lines[:2]] == [64 * 1024] * 2
+    assert "left out here" in lines[2]
+    assert lines[-1].endswith("yend")
     assert [len(line) for line in texts("z" * 100_000)] == [65536, 34464]
+
+
+def test_empty_lines_are_capped_as_well(small) -> None:
+    assert len(texts("\n" * 100_000)) < 2000
 
 
 def test_much_output_of_a_step_is_capped(logged, capsys) -> None:
     lines = logged('for _ in range(12):\n    print("x" * 1024 * 1024)\nprint("after")')
     assert 9_000_000 < sum(len(text) for _, text in lines) < 11_000_000
-    assert "not kept" in lines[-1][1]
+    assert any("left out here" in text for _, text in lines)
+    assert lines[-1] == ("stdout", "after")
     assert capsys.readouterr().out.endswith("after\n")
 
 
-def test_many_lines_are_written_while_the_step_runs(define) -> None:
-    run = define("""
-        @step
+@pytest.mark.parametrize("where", ["", "(isolate=True)"])
+def test_lines_are_in_the_store_while_the_step_computes_on(script, home, where) -> None:
+    done = script(f"""
+        @step{where}
         def work() -> int:
-            for number in range(1200):
-                print(number)
+            print("one")
+            print("two, without end", end="")
             context = get_step_context()
-            return len(Client().database.logs(context.step_run.id))
+            while not (found := Client().database.logs(context.step_run.id)):
+                time.sleep(0.05)
+            return len(found)
 
         @pipeline
         def numbers():
             return work()
+
+        if __name__ == "__main__":
+            print(numbers().outputs[0].load())
+    """)
+    assert done.stdout == "one\ntwo, without end1\n", done.stderr
+    assert [line.text for line in Client(root=home).run().logs()] == ["one", "two, without end"]
+    assert list((home / ".zen" / "runs").iterdir()) == []
+
+
+def test_many_lines_are_kept_in_order_over_many_visits_to_the_store(define, monkeypatch) -> None:
+    monkeypatch.setattr(steplog, "_SECONDS", 0.001)
+    run = define("""
+        @step
+        def work() -> None:
+            for number in range(20_000):
+                print(number)
+
+        @pipeline
+        def numbers():
+            work()
     """).numbers()
-    assert 500 <= run.outputs[0].load() <= 1200
-    assert [line.text for line in run.logs()] == [str(number) for number in range(1200)]
+    assert [line.text for line in run.logs()] == [str(number) for number in range(20_000)]
+
+
+def test_a_capped_log_is_shortened_while_it_grows(define, monkeypatch, small) -> None:
+    monkeypatch.setattr(steplog, "_SECONDS", 0.001)
+    monkeypatch.setattr(steplog, "TAIL", 10_000)
+    monkeypatch.setattr(steplog, "_BLOCK", 2_000)
+    run = define("""
+        @step
+        def work() -> None:
+            for number in range(5_000):
+                print(f"{number:06}" + "x" * 930)
+
+        @pipeline
+        def numbers():
+            work()
+    """).numbers()
+    lines = [line.text for line in run.logs()]
+    assert [int(line[:6]) for line in lines[:100]] == list(range(100))
+    assert "left out here" in lines[100]
+    tail = [int(line[:6]) for line in lines[101:]]
+    assert tail == list(range(5000 - len(tail), 5000))
+    assert 1 <= len(tail) <= 10
+    assert f"{4900 - len(tail):,} lines" in lines[100]
+
+
+def test_descriptors_that_a_step_closes_are_there_for_the_next(define, capfd) -> None:
+    define("""
+        @step
+        def closes() -> None:
+            os.close(1)
+            os.close(2)
+
+        @step
+        def prints() -> None:
+            os.write(1, b"out\\n")
+            os.write(2, b"err\\n")
+
+        @pipeline
+        def numbers():
+            prints(after=closes())
+    """).numbers()
+    shown = capfd.readouterr()
+    assert (shown.out, shown.err) == ("out\n", "err\n")
 
 
 def test_logging_set_up_in_one_step_is_kept_in_the_next(script) -> None:
@@ -213,3 +300,21 @@ def test_what_another_thread_prints_after_the_step_is_not_the_steps(define, caps
     assert flow.done.wait(5)
     assert [line.text for line in run.logs()] == ["in time"]
     assert capsys.readouterr().out == "in time\nlate\n"
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen", "rest"),
+    [
+        ("abc", "abcde", "de"),
+        ("", "ab", "ab"),
+        ("aaa", "aaaab", "ab"),
+        ("bc", "xabcd", "d"),
+        ("xyz", "ab", "ab"),
+        ("abc", "abc", ""),
+    ],
+)
+def test_of_what_was_seen_elsewhere_the_part_that_is_not_stored_is_kept(stored, seen, rest) -> None:
+    def lines(texts: str) -> list[LogLine]:
+        return [LogLine(stream="stdout", text=text) for text in texts]
+
+    assert steplog._after(lines(stored), lines(seen)) == lines(rest)

@@ -16,11 +16,12 @@ from zen.client import Client as Reader
 
 @step{options}
 def clashes() -> int:
-    print("said")
+    log_metrics({"loss": 1.0})
     step_run = get_step_context().step_run.id
     row = Reader().database.store
     from zen.interfaces import Change
-    row.write([Change(sql="INSERT INTO log (step_run, seq, lines) VALUES (?, 1, '[]')", parameters=(step_run,))])
+    sql = "INSERT INTO metric (step_run, seq, key, value, at) VALUES (?, ?, 'loss', '1.0', 0)"
+    row.write([Change(sql=sql, parameters=(step_run, number)) for number in range(3)])
     return 1
 
 @step
@@ -36,7 +37,7 @@ def flow():
 @pytest.mark.parametrize("options", ["", "(isolate=True)"])
 def test_a_commit_that_clashes_fails_its_step_and_says_with_what(define, home, options) -> None:
     flow = define(CLASH.replace("{options}", options))
-    with pytest.raises(RunFailed, match=r"adds what is there already .*log"):
+    with pytest.raises(RunFailed, match=r"adds what is there already .*metric"):
         flow.flow()
     run = Client(root=home).run()
     assert {step.name: step.state for step in run.steps.values()} == {"clashes": "failed", "after": "skipped"}

@@ -237,7 +237,7 @@ def commit_of(vault, step, *, token="attempt"):
         *changes.params(step.id, {"lr": 0.1}),
         *changes.metrics([(1, MetricPoint(key="loss", value=1.0, at=vault.now, step_run=step.id))]),
         *changes.facts(step.id, {"note": "x"}),
-        changes.log_lines(step.id, 1, [LogLine(stream="stdout", text="hello")]),
+        changes.add_lines(step.id, 1, [LogLine(stream="stdout", text="hello")]),
     ]
 
 
@@ -479,15 +479,28 @@ def test_log_blocks_are_read_as_one(vault):
         LogLine(stream="stderr", text="\x1b[31m\0\udcff ü \u2028", at=vault.now),
         LogLine(stream="log", text="", at=None),
     ]
-    vault.write(changes.log_lines(step.id, 2, lines[2:]))
-    vault.write(changes.log_lines(step.id, 1, lines[:2]))
+    vault.write(changes.add_lines(step.id, 2, lines[2:]))
+    vault.write(changes.add_lines(step.id, 1, lines[:2]))
     assert vault.database.logs(step.id) == lines
-    with pytest.raises(WriteConflict):
-        vault.write(changes.log_lines(step.id, 1, lines))
-    vault.write(changes.replace_logs(step.id, lines[:1]))
+    vault.write(changes.add_lines(step.id, 1, lines))
+    vault.write(changes.late_lines(step.id, 1, lines))
+    assert vault.database.logs(step.id) == lines, "what is there stays"
+    assert vault.database.log_blocks(step.id, after=1) == [(2, lines[2:])]
+    vault.write(changes.put_lines(step.id, 1, lines[:1]))
+    vault.write(changes.drop_lines(step.id, 2, 3))
     assert vault.database.logs(step.id) == lines[:1]
-    vault.write(changes.replace_logs(step.id, []))
-    assert vault.database.logs(step.id) == lines[:1]
+    assert vault.database.last_block(step.id) == 1
+
+
+def test_a_lost_attempt_adds_no_lines_itself(vault):
+    vault.run()
+    step = vault.claimed()
+    line = LogLine(stream="stdout", text="x", at=vault.now)
+    vault.write(*changes.lose_run(step.run_id, at=vault.now, token="other"))
+    vault.write(changes.add_lines(step.id, 1, [line]))
+    assert vault.database.logs(step.id) == []
+    vault.write(changes.late_lines(step.id, 1, [line]))
+    assert vault.database.logs(step.id) == [line]
 
 
 def test_params_and_facts_keep_their_last_value(vault):

@@ -1,4 +1,4 @@
-"""`zen runs`, `zen show`, `zen logs`: looking at runs."""
+"""`zen runs`, `zen show`: looking at runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from zen.cli.output import (
     emit_json,
     fields,
     moment,
-    on_terminal,
     printable,
     record_json,
     say,
@@ -166,6 +165,7 @@ def show_run(run: RunView) -> None:
             ("pipeline", run.pipeline),
             ("state", run.state),
             ("stack", run.stack),
+            ("durability", run.durability),
             ("started", moment(run.started_at)),
             ("took", duration(run.duration)),
             ("tags", ", ".join(run.tags)),
@@ -223,29 +223,12 @@ def _why(step: StepView) -> str:
     return step.reason or (step.cache.reason if step.cache else "") or ""
 
 
-@click.command(cls=Command, name="logs", example=["zen logs last", "zen logs last train", "zen logs last --json"])
-@click.argument("run", metavar="RUN")
-@click.argument("step", metavar="[STEP]", required=False)
-@stack_option
-@json_option
-def logs(run: str, step: str | None, stack: str | None, as_json: bool) -> None:
-    """Print what the steps of a run printed.
+def step_of(run: RunView, name: str) -> StepView:
+    """Return a step of a run.
 
-    With STEP, only what that step printed. What it wrote to stderr comes on stdout too: here it is the data.
+    Raises:
+        UnknownStep: When it has none of that name.
     """
-    with open_client(stack) as client:
-        lines = _step(client.run(run), step).logs() if step else client.run(run).logs()
-    if as_json:
-        emit_json([record_json(line) for line in lines])
-        return
-    color = on_terminal()
-    for line in lines:
-        write(printable(line.text, keep_color=color))
-    if not lines:
-        say("nothing was printed")
-
-
-def _step(run: RunView, name: str) -> StepView:
     from zen.errors import UnknownStep, listing, nearest
 
     if name not in run.steps:

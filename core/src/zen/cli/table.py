@@ -65,7 +65,7 @@ COMMANDS: dict[str, Row] = {
             target="zen.cli.why:command",
             summary="Say why steps ran, or came from the cache.",
         ),
-        Row(name="logs", section="Runs", target="zen.cli.runs:logs", summary="Print what the steps of a run printed."),
+        Row(name="logs", section="Runs", target="zen.cli.logs:logs", summary="Print what the steps of a run printed."),
         Row(
             name="artifact",
             section="Runs",

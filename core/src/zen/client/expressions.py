@@ -198,7 +198,7 @@ class _Parser:
             self.fail("a value is missing", _amounts(name), start)
         if given.lower() in ("none", "null"):
             return None
-        found = _moment(given, self.now) if name.key == "started" else _duration(given)
+        found = moment_range(given, self.now) if name.key == "started" else _duration(given)
         if found is None:
             self.fail(f"{given!r} is no {'time' if name.key == 'started' else 'duration'}", _amounts(name), start)
         return found
@@ -268,7 +268,7 @@ def _unit(name: str) -> float | None:
     return _SECONDS.get(whole.get(name.removesuffix("s"), "?"))
 
 
-def _moment(text: str, now: dt.datetime) -> tuple[int, int] | None:
+def moment_range(text: str, now: dt.datetime) -> tuple[int, int] | None:
     """Return the range of microseconds that people mean by a day, a minute, a second, or so long ago."""
     today = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     lower = text.lower()

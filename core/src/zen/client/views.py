@@ -115,6 +115,11 @@ class RunView:
         return self.record.stack
 
     @property
+    def durability(self) -> str:
+        """`full` when every commit was synced to disk, `relaxed` when a power cut may cost the last ones."""
+        return self.record.durability
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags."""
         return self.record.tags

@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from zen.engine.annotations import fits, name_of, plain_type
-from zen.engine.capture import Captured, captured_output, process_restored
+from zen.engine.capture import Sink, captured_output
 from zen.engine.context import StepContext, activate, deactivate
 from zen.engine.failures import error_record
 from zen.engine.ids import new_id
 from zen.engine.models import PREDICTS
+from zen.engine.restoring import process_restored
 from zen.engine.session import Session
 from zen.engine.signature import Output, check_artifact_name, signature_of
+from zen.engine.steplog import StepLog
 from zen.engine.tracking import StepTrackers
 from zen.errors import MaterializerError, StepExited, StepOutputError, UsageError, WriteConflict, listing
 from zen.expect import Expectation
@@ -35,7 +37,16 @@ IN_PROCESS = threading.RLock()
 """Held while a step runs in this process: streams, working folder and environment are the process's own."""
 
 _FLUSH_SECONDS = 1.0
-_FLUSH_LINES = 500
+
+
+class AttemptLog(Sink, Protocol):
+    """Where the output of an attempt is kept."""
+
+    def rest(self) -> list[Change]:
+        """Return what is to be written with the end of the attempt; nothing is taken after it."""
+
+    def finish(self) -> None:
+        """Forget what stood in for the store: the end of the attempt is written."""
 
 
 class Attempt:
@@ -47,18 +58,26 @@ class Attempt:
         record: The claimed attempt, `running`.
         token: Its fencing token.
         last: Whether a failure is final, so that `on_failure` hooks run.
+        log: Keeps what the step writes; by default the store of the session.
     """
 
-    def __init__(self, session: Session, step: StepSpec, record: StepRunRecord, token: str, *, last: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        step: StepSpec,
+        record: StepRunRecord,
+        token: str,
+        *,
+        last: bool,
+        log: AttemptLog | None = None,
+    ) -> None:
         self._session = session
         self._step = step
         self._record = record
         self._token = token
         self._last = last
-        self._captured = Captured()
+        self._log = log or StepLog(session.stack.database, session.stack.state, record)
         self._pid = os.getpid()
-        self._log_seq = 0
-        self._blocks = threading.RLock()  # several threads of a step may print, and so may its signal handlers
         self._flushed = time.monotonic()
         self._changes: list[Change] = []
         self._artifacts: list[ArtifactRecord] = []
@@ -71,7 +90,7 @@ class Attempt:
             model=session.plan.model,
             save=self._save_extra,
             load=session.load,
-            changed=self._maybe_flush,
+            changed=self._flush_points,
         )
 
     def run(self) -> StepRunRecord:
@@ -88,7 +107,7 @@ class Attempt:
 
     def _called(self) -> dict[str, str]:
         session, step = self._session, self._step
-        with process_restored(), captured_output(self._captured, self._maybe_flush):
+        with process_restored(), captured_output(self._log):
             self._context.trackers = trackers = StepTrackers(session.stack, session.run, self._record)
             token = activate(self._context)
             error: BaseException | None = None
@@ -188,11 +207,13 @@ class Attempt:
                 batch.append(changes.remember(record.cache.key, record.id, dt.datetime.now(dt.UTC)))
         batch += changes.edges(record)
         batch += self._logged(with_outputs=error is None)
-        batch += self._log_block(end=True)
+        batch += self._log.rest()
         try:
             self._session.write(batch, durable=True)
         except WriteConflict as conflict:
+            self._log.finish()
             return self._refused(record, conflict)
+        self._log.finish()
         self._session.know(record, self._artifacts if error is None else ())
         said = self._session.observe("zen_step_finished", run=self._session.run, step_run=record)
         if said:  # the step is recorded; its observers' warnings are recorded with the run
@@ -270,25 +291,15 @@ class Attempt:
             if name not in known
         ]
 
-    def _log_block(self, *, end: bool = False) -> list[Change]:
-        with self._blocks:
-            lines = self._captured.take(end=end)
-            if not lines:
-                return []
-            self._log_seq += 1
-            return [changes.log_lines(self._record.id, self._log_seq, lines)]
-
-    def _maybe_flush(self) -> None:
-        late = time.monotonic() - self._flushed > _FLUSH_SECONDS
+    def _flush_points(self) -> None:
         if os.getpid() != self._pid:  # a fork has copies of all that waits, and the process itself writes it
             return
-        if not late and self._captured.waiting < _FLUSH_LINES:
-            return
-        self._flushed = time.monotonic()
-        mine = changes.still_ours(self._record, token=self._token, run_token=self._session.ticket.token)
-        batch = [*self._log_block(), *changes.metrics(self._context.take_points())]
-        with suppress(WriteConflict):  # somebody took the step over, and the commit will say so
-            self._session.stack.database.write([mine, *batch] if batch else [], durable=False)
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flushed = time.monotonic()
+            mine = changes.still_ours(self._record, token=self._token, run_token=self._session.ticket.token)
+            points = changes.metrics(self._context.take_points())
+            with suppress(WriteConflict):  # somebody took the step over, and the commit will say so
+                self._session.stack.database.write([mine, *points] if points else [], durable=False)
 
     # Hooks
 

@@ -18,6 +18,7 @@ from zen.engine.liveness import may_live, reap
 from zen.engine.mending import damage_of, is_for_damage
 from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
+from zen.engine.spool import recover
 from zen.errors import UnknownStep, WriteConflict, listing, nearest
 from zen.interfaces import Command
 from zen.records import CacheDecision, StepRunRecord, StepSpec, StepState
@@ -269,6 +270,7 @@ class StepLauncher:
         except WriteConflict:  # it committed after all, or somebody else has buried it
             session.check_ours()
             return session.stack.database.step_run(record.id)
+        recover(session.stack, record.id)
         session.know(done)
         if state == "failed":
             session.exceptions.setdefault(step.name, error)

@@ -21,6 +21,7 @@ from typing import Any
 
 from zen.engine.alerts import run_ended
 from zen.engine.ids import new_id
+from zen.engine.spool import recover_all
 from zen.errors import RunError, WriteConflict
 from zen.interfaces import Alerter, Change
 from zen.records import ErrorRecord, RunRecord
@@ -106,6 +107,7 @@ def reap(stack: OpenStack) -> list[RunRecord]:
             lost.append(run)
             _tell(stack, replace(run, state="lost", error=ErrorRecord(type="lost", message=_LOST)))
     _sweep(stack.state)
+    recover_all(stack)
     return lost
 
 

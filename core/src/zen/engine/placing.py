@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Literal
 
 from zen.engine.attempt import Attempt, call_hook
-from zen.engine.capture import Captured
 from zen.engine.failures import error_record
 from zen.engine.session import Session
+from zen.engine.steplog import Elsewhere, StepLog
 from zen.engine.workers import WorkerPool, show
-from zen.errors import ComponentError, RunCancelled, StepTimeout, WorkerDied, WriteConflict, ZenError
+from zen.errors import ComponentError, RunCancelled, StepTimeout, StorageError, WorkerDied, WriteConflict, ZenError
 from zen.interfaces import Command, StepOperator
 from zen.records import ErrorRecord, StepExit, StepRunRecord, StepSpec, StepState, to_json
 from zen.records.states import CANCELLED, FAILED
@@ -38,8 +38,9 @@ class Places:
         self._workers = WorkerPool(session.ticket)
 
     def close(self) -> None:
-        """End the worker processes."""
-        self._workers.close()
+        """End the worker processes; the run says of what its steps left running."""
+        run = self._session.run
+        self._session.run = replace(run, warnings=(*run.warnings, *self._workers.close()))
 
     def is_here(self, step: StepSpec) -> bool:
         """Say whether a step runs in this process; launching has seen that others can load the steps that do not."""
@@ -50,10 +51,10 @@ class Places:
         """Run a claimed attempt to its end and return its recorded state."""
         if self.is_here(step):
             return self._noted(Attempt(self._session, step, record, token, last=last).run())
-        captured = Captured()
+        log = Elsewhere(self._session.stack, record) if step.operator else self._log(record)
         try:
-            if step.operator:
-                return self._noted(self._by_operator(step, record, token, captured, last=last))
+            if isinstance(log, Elsewhere):
+                return self._noted(self._by_operator(step, record, token, log, last=last))
             done = self._workers.use(
                 lambda worker: worker.run(
                     step.name,
@@ -62,20 +63,34 @@ class Places:
                     last=last,
                     timeout=step.timeout,
                     ending=self._session.ending,
-                    captured=captured,
+                    log=log,
                 )
             )
-            return self._noted(done)
+            return self._noted(self._with_log(done, log))
         except KeyboardInterrupt:
             stopped = RunCancelled(f"step {step.name!r} was ended because the run was interrupted")
-            self._ended(replace(record, state=CANCELLED), token, stopped, captured)
+            self._ended(replace(record, state=CANCELLED), token, stopped, log)
             raise
         except (ComponentError, RunCancelled, WorkerDied, StepTimeout) as error:
             cancelled = isinstance(error, RunCancelled)
             hooks = step.hooks.on_failure if last and not cancelled else ()
             warnings = [text for ref in hooks for text in call_hook(str(ref), self._session.code, ref, error)]
             state: StepState = CANCELLED if cancelled else FAILED
-            return self._ended(replace(record, state=state, warnings=tuple(warnings)), token, error, captured)
+            return self._ended(replace(record, state=state, warnings=tuple(warnings)), token, error, log)
+
+    def _log(self, record: StepRunRecord) -> StepLog:
+        return StepLog(self._session.stack.database, self._session.stack.state, record)
+
+    def _with_log(self, done: StepRunRecord, log: StepLog) -> StepRunRecord:
+        """Store the rest of what a worker wrote, whose attempt is recorded by now."""
+        try:
+            if rest := log.rest():
+                self._session.stack.database.write(rest, durable=False)
+        except StorageError as error:  # its spool stays, for a later command
+            told = f"the last lines of step {done.name!r} could not be stored: {error.message}"
+            return replace(done, warnings=(*done.warnings, told))
+        log.finish()
+        return done
 
     def _noted(self, done: StepRunRecord) -> StepRunRecord:
         """Stop the run where a step ended by an interrupt, wherever that arrived."""
@@ -85,12 +100,12 @@ class Places:
         return done
 
     def _by_operator(
-        self, step: StepSpec, record: StepRunRecord, token: str, captured: Captured, *, last: bool
+        self, step: StepSpec, record: StepRunRecord, token: str, log: Elsewhere, *, last: bool
     ) -> StepRunRecord:
         session = self._session
         claim = json.dumps({"record": to_json(record), "token": token, "last": last})
         environment = {TICKET: json.dumps(session.ticket.to_json()), ATTEMPT: claim}
-        job = Job(session, step, Command(argv=program(step.name), env=environment, cwd=os.getcwd()), captured)
+        job = Job(session, step, Command(argv=program(step.name), env=environment, cwd=os.getcwd()), log)
         operator = _operator_of(session, step)
         try:
             ended = operator.run(job)
@@ -107,7 +122,7 @@ class Places:
             raise StepTimeout(f"step {step.name!r} ran longer than its timeout of {step.timeout:g} s")
         raise _vanished(step, ended)
 
-    def _ended(self, record: StepRunRecord, token: str, error: ZenError, captured: Captured) -> StepRunRecord:
+    def _ended(self, record: StepRunRecord, token: str, error: ZenError, log: StepLog | Elsewhere) -> StepRunRecord:
         """Record the end of an attempt whose process cannot do it itself any more."""
         session = self._session
         what: ErrorRecord = error_record(error)
@@ -116,11 +131,13 @@ class Places:
             record, finished_at=dt.datetime.now(dt.UTC), error=replace(what, traceback=told) if told else what
         )
         batch = [changes.finish_step(done, token=token, run_token=session.ticket.token)]
-        batch += changes.replace_logs(record.id, captured.take(end=True))
+        batch += log.rest()
         try:
             session.write(batch, durable=True)
         except WriteConflict:  # it committed before it ended
+            log.finish()
             return session.stack.database.step_run(record.id)
+        log.finish()
         session.exceptions.setdefault(record.name, error)
         said = session.observe("zen_step_finished", run=session.run, step_run=done)
         return replace(done, warnings=(*done.warnings, *said)) if said else done
@@ -129,17 +146,17 @@ class Places:
 class Job:
     """One attempt of one step, as a step operator gets it."""
 
-    def __init__(self, session: Session, step: StepSpec, command: Command, captured: Captured) -> None:
+    def __init__(self, session: Session, step: StepSpec, command: Command, log: Elsewhere) -> None:
         self.step = step
         self.command = command
         self._session = session
-        self._captured = captured
+        self._log = log
         self._started = dt.datetime.now(dt.UTC)
 
     def output(self, stream: str, text: str) -> None:
         """Show and keep what the process prints."""
         kept: Literal["stdout", "stderr"] = "stdout" if stream == "stdout" else "stderr"
-        self._captured.add(kept, text)
+        self._log.add(kept, text)
         show(kept, text)
 
     @property

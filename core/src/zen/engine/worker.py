@@ -13,9 +13,13 @@ import threading
 from typing import IO, Any, NoReturn
 
 from zen.engine.attempt import Attempt
+from zen.engine.capture import Stream
 from zen.engine.session import Session, Ticket
+from zen.interfaces import Change
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
+
+_PIECE = 64 * 1024
 
 
 class _Replies:
@@ -32,10 +36,30 @@ class _Replies:
             _abandoned()
 
 
+class _Relay:
+    """The log of an attempt: the launching process keeps it, so nothing is lost when this one dies."""
+
+    def __init__(self, replies: _Replies) -> None:
+        self._replies = replies
+
+    def add(self, stream: Stream, text: str) -> None:
+        """Tell of a log record; what is printed is told when it is shown."""
+        if stream == "log":
+            self._replies.send({"output": [stream, text]})
+
+    def rest(self) -> list[Change]:
+        """Write nothing."""
+        return []
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
 class _Forward(io.TextIOBase):
     """Stands in for sys.stdout and sys.stderr: the launching process shows the text."""
 
     encoding = "utf-8"
+    kept = True  # as what is written to descriptor 2 is: a log handler that uses this one needs no other
 
     def __init__(self, stream: str, replies: _Replies, number: int) -> None:
         self._stream = stream
@@ -48,9 +72,11 @@ class _Forward(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text and os.getpid() == self._pid:
-            self._replies.send({"output": [self._stream, text]})
+            for start in range(0, len(text), _PIECE):
+                self._replies.send({"output": [self._stream, text[start : start + _PIECE]]})
         elif text:  # a fork: what it wrote to the pipe would get between the messages of the worker
-            os.write(self._number, text.encode("utf-8", "backslashreplace"))
+            with contextlib.suppress(OSError):  # nobody reads any more
+                os.write(self._number, text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def fileno(self) -> int:
@@ -60,7 +86,7 @@ class _Forward(io.TextIOBase):
 def main() -> None:
     """Serve attempts until the launching process closes the pipe or is gone."""
     # The protocol keeps the two pipes for itself: what a step reads is empty, what it writes to descriptor 1 is shown.
-    requests, replies = _own_pipes()
+    requests, replies = _own_pipes(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
     if len(sys.argv) > 1:
         faulthandler.enable(open(sys.argv[1], "w"))  # noqa: SIM115  # open for as long as the process lives
     sys.stdout, sys.stderr = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
@@ -81,26 +107,32 @@ def main() -> None:
         # What this raises, it raises again in the attempt, where it is recorded.
         with contextlib.suppress(Exception, SystemExit):
             session.code(session.steps[request["step"]].code)
-        replies.send({"started": True})
-        done = to_json(_run(session, request))
+        # The answer comes once all that was said while loading is read: it is none of the step's output.
+        replies.send({"loaded": True})
+        if waiting.get() is None:
+            break
+        done = to_json(_run(session, request, _Relay(replies)))
         busy.clear()  # before the launching process hears of it: it may end this process then, by closing the pipe
         replies.send({"record": done})
     session.stack.close()
 
 
-def _run(session: Session, request: dict[str, Any]) -> StepRunRecord:
+def _run(session: Session, request: dict[str, Any], log: _Relay) -> StepRunRecord:
     record = from_json(StepRunRecord, request["record"])
     session.forget_all()
     step = session.steps[request["step"]]
-    return Attempt(session, step, record, request["token"], last=request["last"]).run()
+    return Attempt(session, step, record, request["token"], last=request["last"], log=log).run()
 
 
-def _own_pipes() -> tuple[IO[str], _Replies]:
+def _own_pipes(output: int) -> tuple[IO[str], _Replies]:
+    """Return the pipes of the protocol; descriptor 1 becomes `output`."""
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
     replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)
+    os.dup2(output, 1)
+    if output > 2:
+        os.close(output)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # stands for descriptor 0
     return requests, replies
 

@@ -10,23 +10,26 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from zen.engine.capture import Captured
+from zen.engine.capture import Sink, Stream, beneath
 from zen.engine.failures import vanished
+from zen.engine.pipes import END as _END
+from zen.engine.pipes import Pipes
 from zen.engine.session import Ticket
-from zen.errors import RunCancelled, StepTimeout, WorkerDied
+from zen.errors import RunCancelled, StepTimeout, WorkerDied, listing
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
 
 _POLL = 0.1
 _START = 60.0  # seconds that a worker may take until it has loaded the code of a step; no part of the step's timeout
-_MANY = 1000  # messages that may wait: a worker that prints more than can be shown has to wait itself
+_MANY = 100  # messages that may wait: a worker that prints more than can be shown has to wait itself
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_END = object()
+_LAST_WORDS = 5.0  # seconds that what a dead worker left in its pipes may take; a child of it may write for ever
 
 
 class Worker:
@@ -38,16 +41,29 @@ class Worker:
         import tempfile
 
         self._faults = tempfile.NamedTemporaryFile(prefix="zen-worker-", suffix=".txt", delete=False)  # noqa: SIM115  # outlives this method
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "zen.engine.worker", self._faults.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,
-        )
+        command = [sys.executable, "-m", "zen.engine.worker", self._faults.name]
+        if os.name == "nt":  # there, only what Python itself prints is kept
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            raw: dict[IO[bytes], Stream] = {}
+        else:
+            ours, theirs = os.pipe()
+            self._process = subprocess.Popen(
+                [*command, str(theirs)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=(theirs,),
+            )
+            os.close(theirs)
+            assert self._process.stderr is not None  # it was asked for above
+            raw = {os.fdopen(ours, "rb", buffering=0): "stdout", self._process.stderr: "stderr"}
+        assert self._process.stdout is not None  # it was asked for above
+        self._steps: list[str] = []
         self._messages: queue.Queue[Any] = queue.Queue(maxsize=_MANY)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._died_at: float | None = None
+        self._pipes = Pipes(self._process.stdout, raw, self._messages.put)
+        threading.Thread(target=self._pipes.read, daemon=True).start()
         with contextlib.suppress(OSError):  # a dead worker is noticed when it is used
             self._send(ticket.to_json())
 
@@ -65,37 +81,46 @@ class Worker:
         last: bool,
         timeout: float | None,
         ending: threading.Event,
-        captured: Captured,
+        log: Sink,
     ) -> StepRunRecord:
-        """Run an attempt and return its recorded state. What it prints is shown, and `captured` in case it dies.
+        """Run an attempt and return its recorded state. What its process writes is shown, and given to `log`.
 
         Raises:
             WorkerDied: When the process ended before it reported.
             StepTimeout: When the attempt took longer than `timeout` seconds; the process group is killed.
             RunCancelled: When `ending` was set; the process group is killed.
         """
+        self._show_what_waits()
+        self._steps.append(step)
         with contextlib.suppress(OSError):  # a dead worker is noticed below
             self._send({"step": step, "record": to_json(record), "token": token, "last": last})
         deadline = None if timeout is None else time.monotonic() + timeout + _START
+        loading: deque[tuple[Stream, str]] | None = deque(maxlen=_MANY)  # said before the step starts: its last words?
         while True:
             message = self._next_message()
             if message is _END:
+                for stream, text in loading or ():
+                    log.add(stream, text)
                 raise self._died(step)
             if "output" in message:
-                captured.add(*message["output"])
-                show(*message["output"])
+                stream, text = message["output"]
+                log.add(stream, text) if loading is None else loading.append((stream, text))
+                show(stream, text)
             elif "record" in message:
                 return from_json(StepRunRecord, message["record"])
-            elif "started" in message and timeout is not None:
-                deadline = time.monotonic() + timeout
+            elif "loaded" in message:
+                loading = None
+                with contextlib.suppress(OSError):  # a dead worker is noticed below
+                    self._send({"start": True})
+                deadline = None if timeout is None else time.monotonic() + timeout
             self._stop_if_due(step, timeout, deadline, ending)
 
     def alive(self) -> bool:
         """Say whether the process still runs."""
         return self._process.poll() is None
 
-    def close(self) -> None:
-        """End the process: politely first, then by force."""
+    def close(self) -> str:
+        """End the process: politely first, then by force. Return what to say of processes that its steps left."""
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -103,7 +128,22 @@ class Worker:
 
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
-        self.kill()  # also what a step left running behind it
+        left = not self.alive() and self._has_others()
+        self.kill()
+        if not left:
+            return ""
+        steps = listing(dict.fromkeys(self._steps))
+        return f"processes that {steps} started were still running at the end of the run, and were ended"
+
+    def _has_others(self) -> bool:
+        """Say whether anything of the process group runs, now that the worker itself has ended."""
+        if not hasattr(os, "killpg"):
+            return False
+        try:
+            os.killpg(self._process.pid, 0)
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End the process group now."""
@@ -114,10 +154,23 @@ class Worker:
                 self._process.kill()
         self._process.wait()
         Path(self._faults.name).unlink(missing_ok=True)
+        self._show_what_waits()  # so that the thread that reads comes to its end
+
+    def _show_what_waits(self) -> None:
+        """Show what came between two attempts: it is of neither, as of a process that the last one left behind."""
+        with contextlib.suppress(queue.Empty):
+            while (message := self._messages.get_nowait()) is not _END:
+                if "output" in message:
+                    show(*message["output"])
+            self._messages.put(_END)
 
     def _next_message(self) -> Any:
         """Return what the worker says next: an empty message after a while, `_END` when nothing can come any more."""
         is_dead = not self.alive()  # before looking: what it said last is there by now, or a moment later
+        if is_dead and self._died_at is None:
+            self._died_at = time.monotonic()
+        if self._died_at is not None and time.monotonic() - self._died_at > _LAST_WORDS:
+            return _END
         with contextlib.suppress(queue.Empty):
             return self._messages.get(timeout=_POLL)
         # The pipe may stay open longer than the worker lived, in the hands of a process that the step started.
@@ -125,14 +178,8 @@ class Worker:
 
     def _send(self, message: Any) -> None:
         assert self._process.stdin is not None  # it was asked for above
-        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # it was asked for above
-        for line in self._process.stdout:
-            self._messages.put(json.loads(line))
-        self._messages.put(_END)
 
     def _stop_if_due(self, step: str, timeout: float | None, deadline: float | None, ending: threading.Event) -> None:
         if deadline is not None and time.monotonic() > deadline:
@@ -177,13 +224,12 @@ class WorkerPool:
             self._idle.append(worker)
         return result
 
-    def close(self) -> None:
-        """End all workers, or leave them to the next run; see `workers_kept`."""
+    def close(self) -> list[str]:
+        """End all workers, or leave them to the next run (see `workers_kept`); return what to say of their steps."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for worker in idle:
-            if not _keep(self._ticket, worker):
-                worker.close()
+        told = [worker.close() for worker in idle if not _keep(self._ticket, worker)]
+        return [each for each in told if each]
 
 
 _spares: list[tuple[Ticket, Worker]] = []
@@ -240,8 +286,11 @@ def _without_our_frames(told: str) -> str:
 
 
 def show(stream: str, text: str) -> None:
-    """Write what a process elsewhere printed."""
-    target = sys.stdout if stream == "stdout" else sys.stderr
+    """Write what a process elsewhere printed. Log records are for the log alone: their handlers show them."""
+    if stream == "log":
+        return
+    # Not to the stand-in of a step that runs in this process meanwhile: it is none of its output.
+    target = beneath(sys.stdout if stream == "stdout" else sys.stderr)
     with contextlib.suppress(ValueError, OSError):  # a closed terminal fails no step
         target.write(text)
         target.flush()

@@ -322,18 +322,46 @@ def facts(owner: str, values: Mapping[str, Any]) -> list[Change]:
     return [Change(sql=sql, parameters=(owner, key, dumps(value))) for key, value in values.items()]
 
 
-def log_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
-    """Record a block of captured lines."""
-    body = [[line.stream, micros(line.at), line.text] for line in lines]
+def add_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
+    """Record a block of captured lines, unless it is there, or the attempt has been given up as lost."""
     return Change(
-        sql="INSERT INTO log (step_run, seq, lines) VALUES (?, ?, ?)", parameters=(step_run_id, seq, dumps(body))
+        sql=(
+            "INSERT INTO log (step_run, seq, lines) SELECT ?, ?, ?"
+            " WHERE EXISTS (SELECT 1 FROM step_run WHERE id = ? AND state <> 'lost') ON CONFLICT DO NOTHING"
+        ),
+        parameters=(step_run_id, seq, _lines(lines), step_run_id),
     )
 
 
-def replace_logs(step_run_id: str, lines: Sequence[LogLine]) -> list[Change]:
-    """Record all captured lines of a step run, in place of those that were recorded while it ran."""
-    delete = Change(sql="DELETE FROM log WHERE step_run = ?", parameters=(step_run_id,))
-    return [delete, log_lines(step_run_id, 1, lines)] if lines else []
+def late_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
+    """Record what an attempt wrote before it was gone, unless its block of that number, or a later one, is there."""
+    return Change(
+        sql=(
+            "INSERT INTO log (step_run, seq, lines) SELECT ?, ?, ?"
+            " WHERE EXISTS (SELECT 1 FROM step_run WHERE id = ?)"
+            " AND NOT EXISTS (SELECT 1 FROM log WHERE step_run = ? AND seq >= ?) ON CONFLICT DO NOTHING"
+        ),
+        parameters=(step_run_id, seq, _lines(lines), step_run_id, step_run_id, seq),
+    )
+
+
+def put_lines(step_run_id: str, seq: int, lines: Sequence[LogLine]) -> Change:
+    """Record a block of captured lines, in place of the one of that number."""
+    sql = (
+        "INSERT INTO log (step_run, seq, lines) VALUES (?, ?, ?)"
+        " ON CONFLICT (step_run, seq) DO UPDATE SET lines = excluded.lines"
+    )
+    return Change(sql=sql, parameters=(step_run_id, seq, _lines(lines)))
+
+
+def drop_lines(step_run_id: str, first: int, last: int) -> Change:
+    """Remove blocks of captured lines: a log of many lines keeps its beginning and its end."""
+    sql = "DELETE FROM log WHERE step_run = ? AND seq BETWEEN ? AND ?"
+    return Change(sql=sql, parameters=(step_run_id, first, last))
+
+
+def _lines(lines: Sequence[LogLine]) -> str:
+    return dumps([[line.stream, micros(line.at), line.text] for line in lines])
 
 
 def _step_values(step: StepRunRecord, token: str) -> tuple[Any, ...]:

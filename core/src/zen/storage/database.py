@@ -141,6 +141,14 @@ class Database:
             edges.setdefault(row[0], []).append(row[1:])
         return [rows.step_run(row, edges.get(row[0], [])) for row in found]
 
+    def attempts(self, run_id: str) -> list[StepRunRecord]:
+        """Return the attempts of a run in the order in which they started, each with its name, number and state."""
+        sql = "SELECT id, run, name, attempt, state FROM step_run WHERE run = ? ORDER BY started_at, name, attempt"
+        return [
+            StepRunRecord(id=row[0], run_id=row[1], name=row[2], attempt=row[3], state=row[4])
+            for row in self.read(sql, (run_id,))
+        ]
+
     def step_run(self, step_run_id: str) -> StepRunRecord:
         """Return a step run by its id, or raise `RunNotFound`."""
         found = self.read(f"{_STEP} WHERE id = ?", (step_run_id,))
@@ -269,12 +277,16 @@ class Database:
 
     def logs(self, step_run_id: str) -> list[LogLine]:
         """Return the captured lines of a step run, oldest first."""
-        found = self.read("SELECT lines FROM log WHERE step_run = ? ORDER BY seq", (step_run_id,))
-        return [
-            LogLine(stream=stream, at=rows.time(at), text=text)
-            for row in found
-            for stream, at, text in json.loads(row[0])
-        ]
+        return [line for _, lines in self.log_blocks(step_run_id) for line in lines]
+
+    def last_block(self, step_run_id: str) -> int:
+        """Return the number of the last block of captured lines of a step run; 0 where there is none."""
+        return int(self.read("SELECT COALESCE(MAX(seq), 0) FROM log WHERE step_run = ?", (step_run_id,))[0][0])
+
+    def log_blocks(self, step_run_id: str, *, after: int = 0) -> list[tuple[int, list[LogLine]]]:
+        """Return the blocks of captured lines of a step run whose number is larger, with that, oldest first."""
+        sql = "SELECT seq, lines FROM log WHERE step_run = ? AND seq > ? ORDER BY seq"
+        return [(int(seq), _log_lines(text)) for seq, text in self.read(sql, (step_run_id, after))]
 
     # Objects
 
@@ -287,6 +299,10 @@ class Database:
         """Return how many bytes there are of a small object, or None."""
         found = self.read("SELECT LENGTH(data) FROM object WHERE digest = ?", (digest,))
         return int(found[0][0]) if found else None
+
+
+def _log_lines(text: str) -> list[LogLine]:
+    return [LogLine(stream=stream, at=rows.time(at), text=line) for stream, at, line in json.loads(text)]
 
 
 def _no_run(run_id: str) -> RunNotFound:

@@ -21,6 +21,7 @@ from zen.errors import StorageError
 INLINE_LIMIT = 32 * 1024
 _THREAD_FROM = 1024 * 1024
 _CHUNK = 1024 * 1024
+_LARGE = 64 * 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -113,6 +114,8 @@ class StagedFile(io.RawIOBase):
             return len(view)
         if self._memory is not None:
             self._spill()
+        if len(view) > _LARGE:
+            self._check_room(len(view))
         for start in range(0, len(view), _CHUNK):
             self._append(bytes(view[start : start + _CHUNK]))
         return len(view)
@@ -153,6 +156,12 @@ class StagedFile(io.RawIOBase):
         self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115  # closed by close
         small, self._memory = bytes(self._memory or b""), None
         self._append(small)
+
+    def _check_room(self, size: int) -> None:
+        """Fail before anything large is written that cannot fit: filling the disk would stop others as well."""
+        free = shutil.disk_usage(self._folder()).free
+        if size > free:
+            raise OSError(errno.ENOSPC, f"{size / 2**30:.1f} GiB needed, {free / 2**30:.1f} GiB free")
 
     def _append(self, data: bytes) -> None:
         if self._file is None:
@@ -195,7 +204,9 @@ def explaining_full_disk(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
+        ours = error.strerror and error.strerror != os.strerror(errno.ENOSPC)
+        known = f": {error.strerror}" if ours and error.errno == errno.ENOSPC else ""
         raise StorageError(
-            f"no space left on the disk to save {what}",
+            f"no space left on the disk to save {what}{known}",
             hint="make space, or configure an artifact store on another disk",
         ) from error
