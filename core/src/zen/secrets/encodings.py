@@ -1,0 +1,69 @@
+"""How the value of a secret may look where it turns up: plain, quoted, encoded, or in the midst of encoded bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus, unquote
+
+SHORTEST = 6
+"""Characters. What is shorter stands in too many texts by chance: everything would be masked, and nothing readable."""
+
+# What libraries leave as it is: nothing, paths, JavaScript's encodeURIComponent, SQLAlchemy's passwords.
+_SAFE = ("", "/", "!'()*~", " +")
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_USER_PART = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s:@]*:([^/?#\s@]+)@")
+
+
+def variants(value: str) -> set[str]:
+    """Return every text that stands for a secret: its parts that are secrets themselves, each in all encodings."""
+    return {text for part in _parts(value) for text in _encoded(part) if len(text) >= SHORTEST}
+
+
+def _parts(value: str) -> set[str]:
+    """Return the value, what is in it line by line (keys are shown so), and the password if it is a URL with one."""
+    parts = {value, value.strip()}
+    lines = value.splitlines()
+    if len(lines) > 1:
+        parts.update(line.strip() for line in lines if not line.startswith("-----"))
+    for password in _USER_PART.findall(value):
+        parts |= {password, unquote(password)}
+    return {part for part in parts if len(part) >= SHORTEST}
+
+
+def _encoded(value: str) -> Iterator[str]:
+    data = value.encode("utf-8", "surrogatepass")
+    yield value
+    yield from _quoted(data)
+    yield from _escaped(value)
+    yield data.hex()
+    yield data.hex().upper()
+    for offset in range(3):
+        text = _base64(data, offset)
+        yield text
+        yield text.translate(_URL_SAFE)
+
+
+def _quoted(data: bytes) -> Iterator[str]:
+    for text in (*(quote(data, safe=safe) for safe in _SAFE), quote_plus(data)):
+        yield text
+        yield _PERCENT.sub(lambda found: found[0].lower(), text)
+
+
+def _escaped(value: str) -> Iterator[str]:
+    """Yield what JSON and Python make of it inside quotes, also of what was quoted before."""
+    inner = {value, repr(value)[1:-1], repr(value.encode("utf-8", "surrogatepass"))[2:-1], value.replace("'", "\\'")}
+    for _ in range(2):
+        inner |= {json.dumps(text, ensure_ascii=ascii)[1:-1] for text in inner for ascii in (True, False)}
+    yield from inner
+
+
+def _base64(data: bytes, offset: int) -> str:
+    """Return the characters of base64 that the value alone decides, when `offset` other bytes stand before it."""
+    text = base64.b64encode(bytes(offset) + data).decode("ascii")
+    return text[(offset * 8 + 5) // 6 : (offset + len(data)) * 8 // 6]
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
