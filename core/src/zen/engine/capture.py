@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, TextIO
 
 from zen.records import LogLine
+from zen.secrets.redaction import Window, redactor
 
 Stream = Literal["stdout", "stderr", "log"]
 LIMIT = 10 * 1024 * 1024
@@ -42,6 +43,7 @@ class Captured:
             for line in lines:
                 self._append(stream, line)
             whole = len(rest) - len(rest) % _LONGEST
+            whole -= redactor.overhang(rest[:whole])  # a secret is not cut in two
             if whole:
                 self._append(stream, rest[:whole])
             if rest[whole:]:
@@ -63,7 +65,7 @@ class Captured:
         return len(self._lines)
 
     def _append(self, stream: Stream, line: str) -> None:
-        line = line.rstrip("\r")
+        line = redactor.text(line.rstrip("\r"))
         for start in range(0, max(len(line), 1), _LONGEST):
             if self._size > LIMIT:
                 return
@@ -88,9 +90,12 @@ class _Tee:
         self._stream = stream
         self._after = after
         self._over = False
+        self._windows: dict[int, Window] = {}  # by thread, as the lines are
 
     def end(self) -> None:
         """Capture no more. A logging handler may keep this object: what it writes goes where prints go then."""
+        for window in self._windows.values():
+            self._show(window.end())
         self._over = True
 
     def close(self) -> None:
@@ -101,10 +106,16 @@ class _Tee:
         if self._over and now is not self and now is not None:
             return int(now.write(text) or 0)
         self._captured.add(self._stream, text)
-        with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
-            self._inner.write(text)
+        window = self._windows.get(threading.get_ident())
+        if window is None:
+            window = self._windows[threading.get_ident()] = Window()
+        self._show(window.add(text))
         self._after()
         return len(text)
+
+    def _show(self, text: str) -> None:
+        with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
+            self._inner.write(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:

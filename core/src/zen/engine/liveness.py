@@ -16,6 +16,7 @@ from zen.interfaces import Alerter
 from zen.records import ErrorRecord, RunRecord
 from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
+from zen.storage.private import private_folder
 
 _LOST = "its process ended without saying so: it was killed, or the machine went down"
 
@@ -27,9 +28,7 @@ def owner() -> dict[str, Any]:
 
 def run_lock(state: Path, run_id: str) -> FileLock:
     """Return the lock that the launching process holds for as long as it lives."""
-    folder = state / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{run_id}.lock")
+    return FileLock(private_folder(state / "runs") / f"{run_id}.lock")
 
 
 def reap(stack: OpenStack) -> list[RunRecord]:

@@ -52,7 +52,7 @@ def code_folder(stack: OpenStack, run: RunRecord) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         entries = {entry.digest: entry for entry in files_of(stack, run)}
         extract(files_of(stack, run), part, get=lambda digest: stack.objects.content(entries[digest]))
-        (part / _DONE).touch()
+        (part / _DONE).touch(0o600)
         shutil.rmtree(folder, ignore_errors=True)
         try:
             os.replace(part, folder)

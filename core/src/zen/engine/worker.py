@@ -16,6 +16,7 @@ from zen.engine.attempt import Attempt
 from zen.engine.session import Session, Ticket
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
+from zen.secrets.redaction import Window, redactor
 
 
 class _Replies:
@@ -39,16 +40,25 @@ class _Forward(io.TextIOBase):
         self._replies = replies
         self._number = number
         self._pid = os.getpid()
+        self._window = Window()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
         if text and os.getpid() == self._pid:
-            self._replies.send({"output": [self._stream, text]})
+            self._send(self._window.add(text))
         elif text:  # a fork: what it wrote to the pipe would get between the messages of the worker
-            os.write(self._number, text.encode("utf-8", "backslashreplace"))
+            os.write(self._number, redactor.text(text).encode("utf-8", "backslashreplace"))
         return len(text)
+
+    def release(self) -> None:
+        """Show what was held back, because it might have been the beginning of a secret."""
+        self._send(self._window.end())
+
+    def _send(self, text: str) -> None:
+        if text:
+            self._replies.send({"output": [self._stream, text]})
 
     def fileno(self) -> int:
         return self._number
@@ -60,7 +70,8 @@ def main() -> None:
     requests, replies = _own_pipes()
     if len(sys.argv) > 1:
         faulthandler.enable(open(sys.argv[1], "w"))  # noqa: SIM115  # open for as long as the process lives
-    sys.stdout, sys.stderr = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
+    forwards = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
+    sys.stdout, sys.stderr = forwards
     ticket = Ticket.from_json(json.loads(requests.readline()))
     sys.path[:] = [*ticket.path, *(entry for entry in sys.path if entry not in ticket.path)]
     waiting: queue.Queue[Any] = queue.Queue()
@@ -77,7 +88,10 @@ def main() -> None:
         with contextlib.suppress(Exception, SystemExit):
             session.code(session.steps[request["step"]].code)
         replies.send({"started": True})
-        replies.send({"record": to_json(_run(session, request))})
+        done = to_json(_run(session, request))
+        for forward in forwards:
+            forward.release()
+        replies.send({"record": done})
         busy.clear()
     session.stack.close()
 

@@ -21,6 +21,7 @@ from zen.engine.session import Ticket
 from zen.errors import RunCancelled, StepTimeout, WorkerDied
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
+from zen.secrets.redaction import redactor
 
 _POLL = 0.1
 _START = 60.0  # seconds that a worker may take until it has loaded the code of a step; no part of the step's timeout
@@ -243,5 +244,5 @@ def show(stream: str, text: str) -> None:
     """Write what a process elsewhere printed."""
     target = sys.stdout if stream == "stdout" else sys.stderr
     with contextlib.suppress(ValueError, OSError):  # a closed terminal fails no step
-        target.write(text)
+        target.write(redactor.text(text))
         target.flush()

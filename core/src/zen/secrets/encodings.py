@@ -56,7 +56,7 @@ def _escaped(value: str) -> Iterator[str]:
     """Yield what JSON and Python make of it inside quotes, also of what was quoted before."""
     inner = {value, repr(value)[1:-1], repr(value.encode("utf-8", "surrogatepass"))[2:-1], value.replace("'", "\\'")}
     for _ in range(2):
-        inner |= {json.dumps(text, ensure_ascii=ascii)[1:-1] for text in inner for ascii in (True, False)}
+        inner |= {json.dumps(text, ensure_ascii=only)[1:-1] for text in inner for only in (True, False)}
     yield from inner
 
 

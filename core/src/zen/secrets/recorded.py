@@ -51,8 +51,8 @@ _TEXTS: dict[type, tuple[str, ...]] = {
 
 
 def masked(value: R) -> R:
-    """Return a record, or records in a list or tuple, with every secret in the texts masked; other values as they are."""
-    return _masked(value) if redactor.active else value  # type: ignore[no-any-return]  # it has the type of the value
+    """Return a record, or several in a list or tuple, with the secrets in its texts masked; other values pass."""
+    return _masked(value) if redactor.active else value
 
 
 def _masked(value: Any) -> Any:

@@ -52,7 +52,6 @@ class Redactor:
             self._longest = max(map(len, self._known))
             self._beginnings = None
             self._pattern = _pattern(self._known)
-        self._logs()
         return True
 
     def forget(self) -> None:
@@ -76,14 +75,14 @@ class Redactor:
         """Return the reference of a secret that stands in a text, or anywhere in plain data; or nothing."""
         if self._pattern is None:
             return ""
-        if isinstance(data, str):
-            spans = self._spans(data, self._pattern) if self._leaf(data) != data else []
-            return spans[0][2] if spans else ""
         if isinstance(data, dict):
             return next(filter(None, map(self.found, (*data, *data.values()))), "")
         if isinstance(data, list | tuple | set | frozenset):
             return next(filter(None, map(self.found, data)), "")
-        return self.found(data) if (data := _as_text(data)) else ""
+        if self.data(data) == data:
+            return ""
+        spans = self._spans(data if isinstance(data, str) else _as_text(data), self._pattern)
+        return spans[0][2] if spans else ""
 
     def data(self, value: Any) -> Any:
         """Return plain data, or its JSON form, with every secret in its texts and keys masked; the rest as it is."""
@@ -114,7 +113,9 @@ class Redactor:
             beginnings = self._beginnings = _beginnings(self._known)
         tail = text[-self._longest :]
         tail = tail[tail.rfind("\n") + 1 :]
-        length = next((len(tail) - at for at in range(len(tail)) if tail[at:] in beginnings), 0)
+        length = next(
+            (len(tail) - at for at, first in enumerate(tail) if first in beginnings and tail[at:] in beginnings), 0
+        )
         if not length:
             return 0
         # What is whole is masked now, also if its end might begin another one.
@@ -150,11 +151,6 @@ class Redactor:
                 spans.append((start, stop, self._known.get(found.group(), "")))
             found = pattern.search(text, start + 1)
         return spans
-
-    def _logs(self) -> None:
-        from zen.secrets.logged import mask_logs
-
-        mask_logs()
 
 
 class Window:

@@ -50,12 +50,14 @@ def _load(path: Path) -> Any:
 
 
 def _save(path: Path, entry: dict[str, Any]) -> None:
+    from zen.storage.private import write_private  # most commands find the file in the cache, and need no storage
+
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         text = json.dumps(entry, allow_nan=False)
         if json.loads(text) != entry:  # keys that are no texts
             return
-        partial.write_text(text, encoding="utf-8")
+        write_private(partial, text.encode())
         os.replace(partial, path)
     except (OSError, ValueError, TypeError):  # a cache that cannot be written is no fault
         partial.unlink(missing_ok=True)

@@ -87,10 +87,12 @@ def use_stack(project: Project, name: str) -> None:
     file = load_stack_file(project)
     file.check()
     _existing(name, file, project)
+    from zen.storage.private import private_folder, write_private
+
     try:
-        project.state.mkdir(parents=True, exist_ok=True)
+        private_folder(project.state)
         partial = project.state / f"{_CHOICE}.{os.getpid()}"
-        partial.write_text(f"{name}\n", encoding="utf-8")
+        write_private(partial, f"{name}\n".encode())
         os.replace(partial, project.state / _CHOICE)
     except OSError as error:
         raise ConfigError(
