@@ -26,6 +26,7 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, str] = {}  # every text that stands for a secret, with the reference it belongs to
+        self._escaped: dict[str, str] = {}  # patterns of what those look like inside quotes, with theirs
         self._values: set[tuple[str, str]] = set()
         self._pattern: re.Pattern[str] | None = None
         self._beginnings: frozenset[str] | None = None
@@ -41,7 +42,7 @@ class Redactor:
         if (reference, value) in self._values:
             return True
         # Imported here: a run without secrets needs none of it.
-        from zen.secrets.encodings import variants
+        from zen.secrets.encodings import escaped, variants
 
         found = variants(value)
         if not found:
@@ -49,15 +50,16 @@ class Redactor:
         with self._lock:
             self._values.add((reference, value))
             self._known = {**dict.fromkeys(found, reference), **self._known}
+            self._escaped = {**dict.fromkeys(escaped(value), reference), **self._escaped}
             self._longest = max(map(len, self._known))
             self._beginnings = None
-            self._pattern = _pattern(self._known)
+            self._pattern = _pattern(self._known, self._escaped)
         return True
 
     def forget(self) -> None:
         """Know no secret any more; for tests."""
         with self._lock:
-            self._known, self._values, self._pattern = {}, set(), None
+            self._known, self._escaped, self._values, self._pattern = {}, {}, set(), None
             self._beginnings, self._longest = None, 0
 
     def text(self, text: str) -> str:
@@ -122,6 +124,10 @@ class Redactor:
         ends = [stop for start, stop, _ in self._spans(text, self._pattern) if stop > len(text) - length]
         return len(text) - max(ends, default=len(text) - length)
 
+    def _reference(self, text: str) -> str:
+        found = (reference for pattern, reference in self._escaped.items() if re.fullmatch(pattern, text))
+        return self._known.get(text) or next(found, "")
+
     def _leaf(self, text: str) -> str:
         masked = self.text(text)
         if masked == text or not _IDENTITY.fullmatch(text) or self._pattern is None:
@@ -148,7 +154,7 @@ class Redactor:
                 first, end, reference = spans.pop()
                 spans.append((first, max(end, stop), reference))
             else:
-                spans.append((start, stop, self._known.get(found.group(), "")))
+                spans.append((start, stop, self._reference(found.group())))
             found = pattern.search(text, start + 1)
         return spans
 
@@ -192,12 +198,13 @@ def _as_text(value: Any) -> str:
     return ""
 
 
-def _pattern(known: dict[str, str]) -> re.Pattern[str]:
+def _pattern(known: dict[str, str], escaped: dict[str, str]) -> re.Pattern[str]:
     """Return one pattern for all: the longest first where several begin alike, and branches by first characters."""
     groups: dict[str, list[str]] = {}
     for text in sorted(known, key=len, reverse=True):
         groups.setdefault(text[:1], []).append(re.escape(text[1:]))
-    return re.compile("|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in groups.items()))
+    plain = [f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in groups.items()]
+    return re.compile("|".join([*sorted(escaped, key=len, reverse=True), *plain]))
 
 
 def _beginnings(known: dict[str, str]) -> frozenset[str]:
