@@ -178,7 +178,6 @@ def split(value):
 def leak_all():
     for count, text in enumerate(texts()):
         leak(text, count)
-    log_table([{"a": text, text[:200]: 1} for text in texts()[:3]], "table_of_none") if False else None
     for value in values():
         split(value)
     print(os.environ)
@@ -221,6 +220,11 @@ def fails_here() -> int: fail()
 def fails_in_a_worker() -> int: fail()
 
 @step
+def leaks_and_fails() -> int:
+    leak_all()
+    fail()
+
+@step
 def lets_through() -> list[str]:
     for value in values():
         print("reversed", value[::-1])
@@ -230,6 +234,9 @@ def lets_through() -> list[str]:
 
 @pipeline
 def leaks(): here(), worker(), elsewhere(), fails_here(), fails_in_a_worker()
+
+@pipeline
+def alone(): leaks_and_fails()
 
 @pipeline
 def lets(): lets_through()
@@ -347,12 +354,15 @@ def cage(tmp_path, run, zen, new_site):
 
 
 def test_canaries_are_found_nowhere(cage, record_property):
+    alone = cage.flow("alone()", code=1)  # in the launching process, whose traceback a person sees
     shown = cage.flow("leaks()", code=1)
     places = {
         **files(cage.state),
         **{f"told/{name}": data for name, data in files(cage.told).items()},
         "stdout": shown.stdout.encode(),
         "stderr": shown.stderr.encode(),
+        "stdout of the launching process": alone.stdout.encode(),
+        "stderr of the launching process": alone.stderr.encode(),
     }
     commands = (
         *(
@@ -370,7 +380,17 @@ def test_canaries_are_found_nowhere(cage, record_property):
     assert hits(cage.secrets, places) == []
     # Every place was reached: what was leaked stands there, masked.
     mask = b"***env/CANARY_0***"
-    for name in ("stdout", "stderr", "zen show last", "zen logs last", "zen runs --json"):
+    assert "KeyError" in alone.stderr
+    assert "RuntimeError" in alone.stderr
+    for name in (
+        "stdout",
+        "stderr",
+        "stdout of the launching process",
+        "stderr of the launching process",
+        "zen show last",
+        "zen logs last",
+        "zen runs --json",
+    ):
         assert mask in places[name], name
     told = b"".join(data for name, data in places.items() if name.startswith("told/"))
     for what in (b"alert", b"log_params", b"log_metadata", b"error", b"observer", b"finish"):
