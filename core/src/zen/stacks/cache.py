@@ -7,6 +7,7 @@ is a state folder.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -36,6 +37,12 @@ def read_cached(path: Path, state: Path) -> Document:
     if not document.faults and state.is_dir():
         _save(state / NAME, {"key": key, "data": document.data})
     return document
+
+
+def forget_cached(state: Path) -> None:
+    """Keep the values of the stack file no longer."""
+    with contextlib.suppress(OSError):
+        (state / NAME).unlink(missing_ok=True)
 
 
 def _marks(source: bytes, file: str) -> Marks:

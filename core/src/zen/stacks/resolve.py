@@ -125,6 +125,10 @@ def resolve(
     stack = file.complete(name)
     resolution = _Resolution(project, registry, os.environ if variables is None else variables, file)
     components = [resolution.component(entry) for entry in _entries(stack)]
+    if resolution.faults:
+        from zen.stacks.cache import forget_cached
+
+        forget_cached(project.state)  # one of them may be a secret that was written out
     resolution.check()
     return StackSpec(name=name, components=tuple(filter(None, components)), settings=dict(stack.settings))
 
