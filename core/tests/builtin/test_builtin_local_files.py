@@ -85,7 +85,7 @@ def test_put_replaces_an_object(store) -> None:
 @needs_posix
 def test_objects_are_read_only(store) -> None:
     store.put(KEY, staged(store))
-    assert stat.S_IMODE(store.local_path(KEY).stat().st_mode) == 0o444
+    assert stat.S_IMODE(store.local_path(KEY).stat().st_mode) == 0o400
 
 
 @needs_posix

@@ -70,3 +70,13 @@ def test_a_state_that_cannot_be_written_is_no_fault(new_project: NewProject) -> 
     (project.state / "stackfile.json").mkdir(parents=True)
     assert stack_names(project) == ["local", "a"]
     assert [path.name for path in project.state.iterdir()] == ["stackfile.json"]
+
+
+def test_a_secret_that_was_written_out_is_refused_and_not_kept(new_project: NewProject) -> None:
+    project = new_project(
+        'stacks: {a: {metadata_store: {flavor: sqlite, path: "postgresql://zen:hunter2hunter2@db/x"}}}\n'
+    )
+    project.state.mkdir()
+    with pytest.raises(StackFileError):
+        resolve(project, Registry(), "a")
+    assert b"hunter2hunter2" not in b"".join(path.read_bytes() for path in project.state.iterdir())

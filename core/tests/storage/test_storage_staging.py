@@ -101,7 +101,7 @@ class Short(io.FileIO):
 @pytest.fixture
 def short(monkeypatch):
     monkeypatch.setattr(
-        staging, "open", lambda path, mode, buffering: Short(path, mode.replace("b", "")), raising=False
+        staging, "open", lambda path, mode, buffering, opener: Short(path, mode.replace("b", "")), raising=False
     )
 
 

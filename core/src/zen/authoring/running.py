@@ -18,6 +18,7 @@ from zen.engine import Draft, annotations_of, current_progress, foresee, launch,
 from zen.errors import RunFailed, UsageError, nearest
 from zen.identity import is_plain, to_plain
 from zen.records import CacheDecision, Plan, StackSpec
+from zen.secrets.recorded import masked
 from zen.source import StopLoading, adopt_main, loading
 from zen.stacks import Project, find_project, secret_references
 
@@ -42,7 +43,7 @@ def run(pipeline: PipelineDefinition, args: tuple[Any, ...], kwargs: dict[str, A
 def launched(drafted: Drafted) -> RunView:
     """Run what was drafted and return the run; see `Pipeline.__call__`."""
     finished = launch(drafted.draft, drafted.client.open_stack)
-    view = drafted.client.view(finished.run)
+    view = drafted.client.view(masked(finished.run))
     if finished.run.state == "failed" and drafted.options.raise_on_failure:
         error = finished.run.error
         raise RunFailed(

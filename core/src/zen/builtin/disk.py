@@ -38,7 +38,7 @@ def sync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path, *, mode: int = 0o777, durable: bool = True) -> None:
+def make_folder(folder: Path, *, mode: int = 0o700, durable: bool = True) -> None:
     """Make a folder and its missing parents, each with that mode, so that they survive a power cut.
 
     Raises:

@@ -18,6 +18,7 @@ from zen.builtin.disk import make_folder, refusal, replace
 from zen.builtin.staging import Staging
 from zen.errors import ArtifactNotFound, SchemaTooNew, StorageError, StoreDamaged, UsageError
 from zen.interfaces import ArtifactStore, Host, ObjectInfo
+from zen.storage.private import KEPT, private, write_private
 
 _LAYOUT = {"layout": 1, "hash": "sha256"}
 _KEY = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
@@ -40,7 +41,7 @@ class LocalFilesConfig:
 
 
 class LocalArtifactStore(ArtifactStore):
-    """Keeps each object as a read-only file of a folder.
+    """Keeps each object as a read-only file of a folder, which nobody but its owner may read.
 
     The folder also holds `format.json`, which says how it is laid out, and `staging`, where files are prepared.
     """
@@ -76,7 +77,7 @@ class LocalArtifactStore(ArtifactStore):
         """
         probe = self.staging() / "probe"
         try:
-            probe.write_bytes(b"zen")
+            write_private(probe, b"zen")
             probe.unlink()
         except OSError as error:
             raise refusal(error, "write to the artifact store", self.folder) from error
@@ -173,7 +174,7 @@ class LocalArtifactStore(ArtifactStore):
         return ArtifactNotFound(f"the artifact store {self.folder} has no object {key!r}", key=key)
 
     def _put(self, source: Path, target: Path, durable: bool) -> None:
-        os.chmod(source, 0o444)
+        os.chmod(source, KEPT)
         try:
             _place(source, target, durable)
         except OSError as error:
@@ -185,7 +186,7 @@ class LocalArtifactStore(ArtifactStore):
         copy = self._staging.own() / f"copy-{os.urandom(8).hex()}"
         try:
             _copy(source, copy)
-            os.chmod(copy, 0o444)
+            os.chmod(copy, KEPT)
             _place(copy, target, durable)
         except BaseException:
             with suppress(OSError):
@@ -215,9 +216,9 @@ class LocalArtifactStore(ArtifactStore):
         try:
             text = file.read_bytes()
         except FileNotFoundError:
-            make_folder(self.folder, mode=0o700)
+            make_folder(self.folder)
             draft = self._staging.own() / "format.json"
-            draft.write_text(json.dumps(_LAYOUT, separators=(",", ":")) + "\n")
+            write_private(draft, (json.dumps(_LAYOUT, separators=(",", ":")) + "\n").encode())
             replace(draft, file)
             return
         _check_format(text, file)
@@ -251,7 +252,7 @@ def _place(source: Path, target: Path, durable: bool) -> None:
 def _copy(source: Path, target: Path) -> None:
     if not source.is_file():
         raise UsageError(f"{source} is no file, so it cannot be stored", path=source)
-    with open(source, "rb") as reader, open(target, "xb") as writer:
+    with open(source, "rb") as reader, open(target, "xb", opener=private) as writer:
         size = os.fstat(reader.fileno()).st_size
         while chunk := reader.read(_CHUNK):
             writer.write(chunk)

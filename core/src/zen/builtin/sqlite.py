@@ -309,7 +309,7 @@ class SQLiteStore(MetadataStore):
         if os.path.exists(self.path):
             return
         try:
-            disk.make_folder(self.path.parent, mode=0o700)
+            disk.make_folder(self.path.parent)
         except OSError as error:
             raise disk.refusal(error, "make the folder of the metadata store", self.path) from error
         self._take()

@@ -68,7 +68,7 @@ class Staging:
         # First the lock, so that the folder is never seen without a living owner.
         self._lock = FileLock(own.with_name(f"{own.name}.lock"))
         self._lock.try_acquire()
-        own.mkdir()
+        own.mkdir(0o700)
         return own
 
     def _remove(self, owner: str) -> None:

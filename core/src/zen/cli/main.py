@@ -90,7 +90,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip("\n"))
     if isinstance(error, ZenError):
         return _report_ours(error)
     if isinstance(error, click.ClickException):
@@ -142,6 +142,9 @@ def _target(ctx: click.Context) -> str:
 
 
 def _print_error(message: str, hint: str) -> None:
+    from zen.secrets.redaction import redactor
+
+    message, hint = redactor.text(message), redactor.text(hint)
     color = None if "NO_COLOR" not in os.environ else False
     click.secho("error: ", fg="red", bold=True, nl=False, err=True, color=color)
     click.echo(printable(message), err=True)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
+from zen.secrets.redaction import redactor
+
 __all__ = [
     "ago",
     "duration",
@@ -33,20 +35,20 @@ _reserved: list[IO[str]] = []
 
 def say(text: str = "") -> None:
     """Talk to the person in front of the terminal: stderr, never data."""
-    print(text, file=sys.stderr, flush=True)
+    print(redactor.text(text), file=sys.stderr, flush=True)
 
 
 def write(text: str) -> None:
     """Write a line of data to stdout, or to what was stdout before it was reserved."""
     stream = _reserved[-1] if _reserved else sys.stdout
-    stream.write(text + "\n")
+    stream.write(redactor.text(text) + "\n")
 
 
 def emit_json(data: Any) -> None:
     """Write data as indented JSON."""
     import json
 
-    write(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    write(json.dumps(redactor.data(data), indent=2, ensure_ascii=False, default=str))
 
 
 def record_json(record: Any) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import sys
 
 from zen.interfaces import Alerter
 from zen.records import Alert, RunRecord
+from zen.secrets.recorded import masked
+from zen.secrets.redaction import redactor
 from zen.stacks.opening import OpenStack
 
 _FAILURES = ("failed", "lost", "cancelled")
@@ -13,6 +15,7 @@ _FAILURES = ("failed", "lost", "cancelled")
 
 def send(stack: OpenStack, alert: Alert) -> list[str]:
     """Send an alert to every alerter of the stack; return what went wrong, which fails nothing."""
+    alert = masked(alert)
     specs = stack.spec.of(Alerter.kind)
     if not specs:
         print(f"[{alert.level}] {alert.title}" + (f": {alert.text}" if alert.text else ""), file=sys.stderr)
@@ -21,7 +24,7 @@ def send(stack: OpenStack, alert: Alert) -> list[str]:
         try:
             stack.component(spec).send(alert)  # type: ignore[attr-defined]  # its kind is known
         except Exception as error:  # noqa: BLE001  # a plugin's code: an alert fails nothing
-            problems.append(f"alerter {spec.name!r} could not send: {type(error).__name__}: {error}")
+            problems.append(redactor.text(f"alerter {spec.name!r} could not send: {type(error).__name__}: {error}"))
     return problems
 
 

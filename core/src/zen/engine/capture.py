@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TextIO
 
 from zen.records import LogLine
+from zen.secrets.redaction import Window, redactor
 
 Stream = Literal["stdout", "stderr", "log"]
 Line = tuple[Stream, int, str]
@@ -122,12 +123,13 @@ class Captured:
         lines: list[Line] = []
         if "\n" in text:
             *whole, text = text.split("\n")
-            lines = [(stream, now, self._final(part)) for line in whole for part in _parts(_seen(line))]
+            lines = [(stream, now, part) for line in whole for part in _parts(self._final(_seen(line)))]
         if "\r" in text:
             text = _overwritten(text)
         while len(text) > _LONGEST:
-            lines.append((stream, now, self._final(text[:_LONGEST])))
-            text = text[_LONGEST:]
+            end = _LONGEST - redactor.overhang(text[:_LONGEST])  # a secret is not cut in two
+            lines.append((stream, now, self._final(text[:end])))
+            text = text[end:]
         if text:
             self._partial[key] = text
         if lines:
@@ -140,6 +142,7 @@ class Captured:
 
     def _final(self, line: str) -> str:
         """Return the text of a line as it is kept. Every text passes here once it is cut, and before it is anywhere."""
+        line = redactor.text(line)
         return line if line.isprintable() else _visible(line)
 
     def _hold(self, lines: list[Line]) -> None:
@@ -213,9 +216,12 @@ class _Tee:
         self._sink = sink
         self._stream = stream
         self._over = False
+        self._windows: dict[int, Window] = {}  # by thread, as the lines are
 
     def end(self) -> None:
         """Capture no more. A logging handler may keep this object: what it writes goes where prints go then."""
+        for window in self._windows.values():
+            self._show(window.end())
         self._over = True
 
     def close(self) -> None:
@@ -229,6 +235,10 @@ class _Tee:
         with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
             self.inner.write(text)
         return len(text)
+
+    def _show(self, text: str) -> None:
+        with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
+            self.inner.write(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:

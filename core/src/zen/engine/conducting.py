@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from zen.engine.alerts import run_ended
 from zen.engine.attempt import call_hook
-from zen.engine.failures import error_record
+from zen.engine.failures import error_record, shown
 from zen.engine.launcher import StepLauncher
 from zen.engine.liveness import leases
 from zen.engine.models import record_model
@@ -87,7 +87,7 @@ def _conducted(session: Session, token: str) -> Finished:
         within = [error for error in session.exceptions.values() if isinstance(error, Terminated)]
         reraise(within[0] if within else interrupt)
     if trouble is not None and (isinstance(trouble, ZenError) or not isinstance(trouble, Exception)):
-        raise trouble
+        raise shown(trouble)
     return finished
 
 

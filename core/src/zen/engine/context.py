@@ -29,6 +29,7 @@ from zen.records import (
     ValidationResult,
     to_json,
 )
+from zen.secrets.redaction import redactor
 from zen.stacks import is_name, name_advice
 
 if TYPE_CHECKING:
@@ -215,9 +216,9 @@ class StepContext:
         result, page = validating.checked(self._stack, data, expectations, validator=validator)
         self.unfixed += validating.unfixed(expectations)
         name = self._free_name(name or "validation")
-        self._keep(to_json(result), name)
+        self._keep(redactor.data(to_json(result)), name)
         if page:
-            with showing.text_file(page, f"{name}.html") as path:
+            with showing.text_file(redactor.text(page), f"{name}.html") as path:
                 self._keep(path, f"{name}.html")
                 if self.trackers:
                     self.trackers.log_file(f"{name}.html", path)

@@ -6,24 +6,30 @@ import os
 import signal
 import traceback
 from types import TracebackType
+from typing import TypeVar
 
 from zen.errors import WorkerDied, ZenError
 from zen.records import ErrorRecord
+from zen.secrets.redaction import redactor
 
+E = TypeVar("E", bound=BaseException)
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LONGEST = 20_000
 
 
 def error_record(error: BaseException) -> ErrorRecord:
-    """Return what is recorded of an exception: its type, message, and the traceback without the frames of zen."""
+    """Return what is recorded of an exception: its type, message, and the traceback without the frames of zen.
+
+    Secrets in it are masked.
+    """
     cls = type(error)
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     is_ours = isinstance(error, ZenError)
     return ErrorRecord(
         type=name,
-        message=_cut(error.message if isinstance(error, ZenError) else _text(error)),
-        traceback="" if is_ours and not has_user_frames(error) else _cut(user_traceback(error)),
-        hint=error.hint if isinstance(error, ZenError) else "",
+        message=_told(error.message if isinstance(error, ZenError) else _text(error)),
+        traceback="" if is_ours and not has_user_frames(error) else _told(user_traceback(error)),
+        hint=_told(error.hint) if isinstance(error, ZenError) else "",
     )
 
 
@@ -76,11 +82,21 @@ def has_user_frames(error: BaseException) -> bool:
 
 
 def without_our_frames(error: BaseException) -> BaseException:
-    """Return the exception with the leading frames of zen cut from its traceback, for raising it to the user."""
+    """Return the exception for raising it to the user: without the leading frames of zen, and secrets in it masked."""
+    error = shown(error)
     frames: TracebackType | None = error.__traceback__
     while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     return error.with_traceback(frames)
+
+
+def shown(error: E) -> E:
+    """Return the exception; where it tells a secret, one of the same type that does not."""
+    if not redactor.active:
+        return error
+    from zen.secrets import raised
+
+    return raised.shown(error)
 
 
 def _strip(report: traceback.TracebackException, seen: set[int]) -> None:
@@ -105,5 +121,7 @@ def _text(error: BaseException) -> str:
         return f"<{type(error).__qualname__} whose message cannot be shown>"
 
 
-def _cut(text: str) -> str:
+def _told(text: str) -> str:
+    """Return a text with its secrets masked, before it is cut: half a secret is not found any more."""
+    text = redactor.text(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n…\n{text[-_LONGEST // 2 :]}"

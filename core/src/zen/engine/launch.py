@@ -19,6 +19,7 @@ from zen.identity import digest, dumps
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, Plan, RunRecord
 from zen.records.codec import to_json
+from zen.secrets.redaction import redactor
 from zen.source import Snapshot, commit_of, project_name, take
 from zen.stacks.materialization import reference, save_value
 from zen.stacks.opening import OpenStack
@@ -86,8 +87,15 @@ def check(plan: Plan, stack: OpenStack) -> None:
         stack.registry.component_class(stack.registry.flavor(spec.kind, flavor))
     plan.check()
     for name in plan.secrets:
-        if len(stack.get(name)) < 2:
+        value = stack.get(name)
+        if len(value) < 2:
             stack.log.warning("the secret %r is empty or a single character; is that meant?", name)
+        elif not redactor.register(name, value):
+            stack.log.warning("the secret %r is too short to be masked in logs and records", name)
+    if redactor.active:
+        from zen.engine.secrecy import check_secrecy
+
+        check_secrecy(plan)
     operators = [spec.name for spec in plan.stack.of("step_operator")]
     for step in plan.steps:
         if step.apart and not step.code.importable:

@@ -27,6 +27,7 @@ from zen.interfaces import Alerter, Change
 from zen.records import ErrorRecord, RunRecord
 from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
+from zen.storage.private import private_folder
 
 LEASE = 60.0
 """For how many seconds other machines take a run for alive after its last sign of life."""
@@ -68,7 +69,7 @@ def held(state: Path, run: RunRecord) -> Iterator[None]:
         RunError: When another process holds it.
     """
     file = _lock_file(state, run.id)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     lock = FileLock(file)
     if not lock.acquire(_PATIENCE):
         raise RunError(
@@ -130,7 +131,7 @@ def _proof(stack: OpenStack, run: RunRecord, until: dt.datetime | None) -> Itera
     if not file.parent.is_dir() or not file.name:  # the project was moved, or is mounted elsewhere
         file = _lock_file(stack.state, run.id)
     if _is_here(run) and (file.exists() or not networked):
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         lock = FileLock(file)
         # The lock of a dead process is held by somebody who is recording just this, if at all: he is waited for.
         if not lock.acquire(timeout=0 if may_live(run.owner) else _PATIENCE):

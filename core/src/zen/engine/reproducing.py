@@ -30,6 +30,7 @@ from zen.records.codec import record
 from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import REPRODUCTIONS, Project
 from zen.storage import FileLock
+from zen.storage.private import private_folder
 
 TAG = "reproduces:"
 """What the tag of a run begins with that repeats another one; the id of that one follows."""
@@ -98,7 +99,7 @@ class Rebuilt:
 
     @staticmethod
     def _taken(place: Path, run: RunRecord) -> FileLock:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(place.parent)
         lock = FileLock(place.with_suffix(".lock"))
         if not lock.try_acquire():
             raise RunError(

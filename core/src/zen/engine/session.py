@@ -18,6 +18,7 @@ from zen.identity import from_plain
 from zen.interfaces import Change, Materializer
 from zen.records import SUCCEEDED, ArtifactRecord, CodeRef, Input, Plan, RunRecord, StackSpec, StepRunRecord, StepSpec
 from zen.records.codec import from_json, record, to_json
+from zen.secrets.recorded import masked
 from zen.source import fingerprint, load_module, load_object, origin_of
 from zen.stacks.materialization import load, resolve_type
 from zen.stacks.opening import OpenStack, registry_of
@@ -114,6 +115,7 @@ class Session:
         self._project_types: dict[str, bool] = {}
         self._type_codes: dict[str, tuple[str, str]] = {}
         self._pending: list[tuple[StepRunRecord, list[Change]]] = []
+        stack.learn(plan.secrets)
 
     @classmethod
     def join(cls, ticket: Ticket) -> Session:
@@ -414,12 +416,13 @@ class Session:
     def observe(self, event: str, **facts: Any) -> list[str]:
         """Tell the plugins that the stack names; return what went wrong with them."""
         names = {spec.distribution for spec in self.plan.stack.components} - {"", "zen-hub"}
-        return self.stack.registry.observe(event, sorted(names), **facts) if names else []
+        told = {name: masked(fact) for name, fact in facts.items()}
+        return self.stack.registry.observe(event, sorted(names), **told) if names else []
 
     def tell(self, event: str, *facts: Any) -> None:
         """Tell whoever shows the progress of this run."""
         if self.progress is not None:
-            getattr(self.progress, event)(*facts)
+            getattr(self.progress, event)(*map(masked, facts))
 
 
 def interrupt(run_id: str) -> None:

@@ -13,6 +13,7 @@ from zen.engine.annotations import annotations_of, plain_type, type_reference
 from zen.errors import ArgumentTypeError, UsageError
 from zen.interfaces import Materializer
 from zen.records import OutputSpec
+from zen.secrets.redaction import redactor
 
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
@@ -26,6 +27,11 @@ def check_artifact_name(name: str) -> None:
     if not isinstance(name, str) or not ARTIFACT_NAME.fullmatch(name):
         raise ArgumentTypeError(
             f"{name!r} cannot name an artifact", hint="use letters, digits, '_', '.' and '-', at most 200"
+        )
+    if reference := redactor.found(name):
+        raise ArgumentTypeError(
+            f"the value of the secret {reference!r} stands in the name of an artifact (not shown)",
+            hint="give it another name: names are recorded as they are",
         )
 
 

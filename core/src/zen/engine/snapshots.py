@@ -58,7 +58,7 @@ def code_folder(stack: OpenStack, run: RunRecord) -> Path:
         part = folder.with_name(f"{folder.name}.{os.getpid()}")
         shutil.rmtree(part, ignore_errors=True)
         unpack_source(files_of(stack, run), part, stack)
-        (part / _DONE).touch()
+        (part / _DONE).touch(0o600)
         shutil.rmtree(folder, ignore_errors=True)
         try:
             os.replace(part, folder)

@@ -18,6 +18,7 @@ from zen.engine.capture import Line, Stream, as_record, left_out
 from zen.errors import RunNotFound, StorageError
 from zen.stacks.opening import OpenStack
 from zen.storage import FileLock, changes
+from zen.storage.private import private_folder
 
 PART = 8 * 1024 * 1024
 _FORGOTTEN = 24 * 3600.0  # seconds
@@ -101,7 +102,7 @@ class Spool:
         try:
             self._file = os.open(path, flags, 0o600)
         except FileNotFoundError:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder)
             self._file = os.open(path, flags, 0o600)
         self._end = self._size = 0
         self._used.append((self._first, self._part))

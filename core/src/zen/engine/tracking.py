@@ -1,6 +1,7 @@
 """What is logged, forwarded to every tracker of the stack.
 
-A tracker that fails is reported once, and goes no further, unless the stack says `on_error: fail`.
+A tracker that fails is reported once, and goes no further, unless the stack says `on_error: fail`. Secrets in texts are
+masked first; files and models go as they are.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from zen.engine.failures import shown
 from zen.errors import ComponentError
 from zen.interfaces import ExperimentTracker, StepTracking
 from zen.records import ComponentSpec, Plan, RunRecord, StepRunRecord
+from zen.secrets.recorded import masked
+from zen.secrets.redaction import redactor
 from zen.stacks.opening import OpenStack
 
 _log = logging.getLogger("zen")
@@ -35,7 +39,7 @@ class RunTrackers:
         for spec in self._stack.spec.of(ExperimentTracker.kind):
             try:
                 tracker = self._stack.component(spec)
-                references[spec.name] = tracker.start_run(run, plan)  # type: ignore[attr-defined]  # its kind is known
+                references[spec.name] = tracker.start_run(masked(run), plan)  # type: ignore[attr-defined]  # its kind is known
             except Exception as error:  # a plugin's code
                 if spec.on_error == "fail":
                     self.finish(replace(run, state="failed", trackers=references))
@@ -50,7 +54,7 @@ class RunTrackers:
                 continue
             try:
                 tracker = self._stack.component(spec)
-                tracker.finish_run(run.trackers[spec.name], run)  # type: ignore[attr-defined]  # its kind is known
+                tracker.finish_run(run.trackers[spec.name], masked(run))  # type: ignore[attr-defined]  # its kind is known
             except Exception as error:  # noqa: BLE001  # a plugin's code
                 self._warn(spec.name, "could not end the run", error)
 
@@ -82,15 +86,18 @@ class StepTrackers:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Forward parameters."""
-        self._each("log_params", lambda tracking: tracking.log_params(params))
+        told = redactor.data(dict(params))
+        self._each("log_params", lambda tracking: tracking.log_params(told))
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int | None, at: dt.datetime) -> None:
         """Forward metric values."""
-        self._each("log_metrics", lambda tracking: tracking.log_metrics(metrics, step=step, at=at))
+        told = redactor.data(dict(metrics))
+        self._each("log_metrics", lambda tracking: tracking.log_metrics(told, step=step, at=at))
 
     def log_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Forward metadata."""
-        self._each("log_metadata", lambda tracking: tracking.log_metadata(metadata))
+        told = redactor.data(dict(metadata))
+        self._each("log_metadata", lambda tracking: tracking.log_metadata(told))
 
     def log_figure(self, name: str, path: Path) -> None:
         """Forward an image."""
@@ -98,7 +105,8 @@ class StepTrackers:
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Forward the first rows of a table."""
-        self._each("log_table", lambda tracking: tracking.log_table(name, columns, rows))
+        told = redactor.data(list(columns)), redactor.data([list(row) for row in rows])
+        self._each("log_table", lambda tracking: tracking.log_table(name, *told))
 
     def log_file(self, name: str, path: Path) -> None:
         """Forward a file or folder."""
@@ -110,6 +118,7 @@ class StepTrackers:
 
     def close(self, error: BaseException | None) -> None:
         """Leave every tracker's context, telling it how the step ended."""
+        error = shown(error) if error else None
         facts: tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
         facts = (type(error), error, error.__traceback__) if error else (None, None, None)
         refused: list[ComponentError] = []
@@ -129,7 +138,7 @@ class StepTrackers:
 
     def _enter(self, stack: OpenStack, spec: ComponentSpec, run: RunRecord, step_run: StepRunRecord) -> None:
         try:
-            context = stack.component(spec).step(run.trackers[spec.name], run, step_run)  # type: ignore[attr-defined]  # its kind is known
+            context = stack.component(spec).step(run.trackers[spec.name], masked(run), masked(step_run))  # type: ignore[attr-defined]  # its kind is known
             self._open[spec.name] = context.__enter__()
             self._contexts[spec.name] = context
         except Exception as error:  # noqa: BLE001  # a plugin's code
@@ -158,5 +167,5 @@ def _refused(name: str, what: str, error: BaseException) -> ComponentError:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
+    text = redactor.text(str(error).strip())
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

@@ -18,6 +18,7 @@ from zen.engine.session import Session, Ticket
 from zen.interfaces import Change
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
+from zen.secrets.redaction import Window, redactor
 
 _PIECE = 64 * 1024
 
@@ -66,18 +67,26 @@ class _Forward(io.TextIOBase):
         self._replies = replies
         self._number = number
         self._pid = os.getpid()
+        self._window = Window()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
         if text and os.getpid() == self._pid:
-            for start in range(0, len(text), _PIECE):
-                self._replies.send({"output": [self._stream, text[start : start + _PIECE]]})
+            self._send(self._window.add(text))
         elif text:  # a fork: what it wrote to the pipe would get between the messages of the worker
             with contextlib.suppress(OSError):  # nobody reads any more
-                os.write(self._number, text.encode("utf-8", "backslashreplace"))
+                os.write(self._number, redactor.text(text).encode("utf-8", "backslashreplace"))
         return len(text)
+
+    def release(self) -> None:
+        """Show what was held back, because it might have been the beginning of a secret."""
+        self._send(self._window.end())
+
+    def _send(self, text: str) -> None:
+        for start in range(0, len(text), _PIECE):
+            self._replies.send({"output": [self._stream, text[start : start + _PIECE]]})
 
     def fileno(self) -> int:
         return self._number
@@ -89,7 +98,8 @@ def main() -> None:
     requests, replies = _own_pipes(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
     if len(sys.argv) > 1:
         faulthandler.enable(open(sys.argv[1], "w"))  # noqa: SIM115  # open for as long as the process lives
-    sys.stdout, sys.stderr = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
+    forwards = _Forward("stdout", replies, 1), _Forward("stderr", replies, 2)
+    sys.stdout, sys.stderr = forwards
     first = requests.readline()
     if not first:
         _abandoned()
@@ -112,6 +122,8 @@ def main() -> None:
         if waiting.get() is None:
             break
         done = to_json(_run(session, request, _Relay(replies)))
+        for forward in forwards:
+            forward.release()
         busy.clear()  # before the launching process hears of it: it may end this process then, by closing the pipe
         replies.send({"record": done})
     session.stack.close()

@@ -24,6 +24,7 @@ from zen.engine.session import Ticket
 from zen.errors import RunCancelled, StepTimeout, WorkerDied, listing
 from zen.records import StepRunRecord, to_json
 from zen.records.codec import from_json
+from zen.secrets.redaction import redactor
 
 _POLL = 0.1
 _START = 60.0  # seconds that a worker may take until it has loaded the code of a step; no part of the step's timeout
@@ -292,5 +293,5 @@ def show(stream: str, text: str) -> None:
     # Not to the stand-in of a step that runs in this process meanwhile: it is none of its output.
     target = beneath(sys.stdout if stream == "stdout" else sys.stderr)
     with contextlib.suppress(ValueError, OSError):  # a closed terminal fails no step
-        target.write(text)
+        target.write(redactor.text(text))
         target.flush()

@@ -86,5 +86,5 @@ class ArtifactStore(Component):
     def staging(self) -> Path:
         """Return a folder for files that are about to be `put`; with `local_files` on the store's own file system."""
         folder = self.host.state / "staging"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder

@@ -22,6 +22,7 @@ from zen.records import FileEntry
 from zen.source.folders import Folders, SourceFile
 from zen.source.git import ask_git, commit_of, has_staged
 from zen.source.tracking import Tracking, tracking
+from zen.storage.private import private_folder, write_private
 
 _VERSION = 1
 _FINE_NS = 50_000_000
@@ -142,15 +143,15 @@ def extract(files: Iterable[FileEntry], folder: Path, *, get: Callable[[str], by
         ArtifactDamaged: When stored bytes are not what the snapshot lists.
     """
     targets = [(entry, _target(entry.name, folder)) for entry in files]
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     if any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", hint="give a new folder")
     for entry, target in targets:
         data = get(entry.digest)
         if digest_bytes(data) != entry.digest:
             raise ArtifactDamaged(f"the stored bytes of {entry.name} are not those that were snapshotted")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+        private_folder(target.parent)
+        write_private(target, data)
 
 
 def _target(name: str, folder: Path) -> Path:
@@ -250,9 +251,9 @@ class _Index:
         data = dumps({**facts, "files": files}).encode("ascii")
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             try:
-                temporary.write_bytes(data)
+                write_private(temporary, data)
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ is a state folder.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -38,6 +39,12 @@ def read_cached(path: Path, state: Path) -> Document:
     return document
 
 
+def forget_cached(state: Path) -> None:
+    """Keep the values of the stack file no longer."""
+    with contextlib.suppress(OSError):
+        (state / NAME).unlink(missing_ok=True)
+
+
 def _marks(source: bytes, file: str) -> Marks:
     return parse_document(source, file).marks
 
@@ -50,12 +57,14 @@ def _load(path: Path) -> Any:
 
 
 def _save(path: Path, entry: dict[str, Any]) -> None:
+    from zen.storage.private import write_private  # most commands find the file in the cache, and need no storage
+
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         text = json.dumps(entry, allow_nan=False)
         if json.loads(text) != entry:  # keys that are no texts
             return
-        partial.write_text(text, encoding="utf-8")
+        write_private(partial, text.encode())
         os.replace(partial, path)
     except (OSError, ValueError, TypeError):  # a cache that cannot be written is no fault
         partial.unlink(missing_ok=True)

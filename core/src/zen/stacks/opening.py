@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -15,11 +16,13 @@ from zen.interfaces import ArtifactStore, Component, MetadataStore, Orchestrator
 from zen.records import ArtifactRecord, ComponentSpec, RunRecord, StackSpec, StepRunRecord
 from zen.registry import Registry
 from zen.secrets import Secret
+from zen.secrets.redaction import redactor
 from zen.stacks.config import build
 from zen.stacks.materialization import load
 from zen.stacks.project import Project
 from zen.stacks.resolve import load_stack_file
 from zen.storage import Database, Objects
+from zen.storage.private import private_folder, write_private
 
 C = TypeVar("C", bound=Component)
 _EMBEDDED = ("env/", "file/")
@@ -50,6 +53,7 @@ class OpenStack:
         self._database: Database | None = None
         self._objects: Objects | None = None
         self._state_made = False
+        self._asked: set[str] = set()
 
     # What components are lent
 
@@ -63,9 +67,9 @@ class OpenStack:
         """The folder for local state, made when it is first asked for."""
         folder = self.project.state
         if not self._state_made:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(folder)
             if not (folder / ".gitignore").exists():
-                (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+                write_private(folder / ".gitignore", b"*\n")
             self._state_made = True
         return folder
 
@@ -85,7 +89,30 @@ class OpenStack:
         return self
 
     def get(self, reference: str) -> str:
-        """Return the value behind a secret reference; `env/…` and `file/…` are always answered here."""
+        """Return the value behind a secret reference, which this process masks from here on.
+
+        `env/…` and `file/…` are always answered here.
+        """
+        value = self._answer(reference)
+        if redactor.register(reference, value):
+            from zen.secrets.logged import mask_logs  # not needed as long as there is no secret
+
+            mask_logs()
+        self._asked.add(reference)
+        return value
+
+    def learn(self, references: Iterable[str]) -> None:
+        """Let the values of these secrets be masked in this process, which may never ask for them itself.
+
+        What cannot be resolved is left out: whoever needs it says so.
+        """
+        for reference in references:
+            if reference not in self._asked:
+                self._asked.add(reference)
+                with contextlib.suppress(Exception):  # a plugin's code
+                    self.get(reference)
+
+    def _answer(self, reference: str) -> str:
         if reference.startswith(_EMBEDDED):
             return cast(SecretStore, self._opened(self._embedded_secrets())).get(reference)
         store = self.one(SecretStore)  # type: ignore[type-abstract]  # as in `orchestrator`

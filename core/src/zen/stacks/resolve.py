@@ -87,10 +87,12 @@ def use_stack(project: Project, name: str) -> None:
     file = load_stack_file(project)
     file.check()
     _existing(name, file, project)
+    from zen.storage.private import private_folder, write_private
+
     try:
-        project.state.mkdir(parents=True, exist_ok=True)
+        private_folder(project.state)
         partial = project.state / f"{_CHOICE}.{os.getpid()}"
-        partial.write_text(f"{name}\n", encoding="utf-8")
+        write_private(partial, f"{name}\n".encode())
         os.replace(partial, project.state / _CHOICE)
     except OSError as error:
         raise ConfigError(
@@ -123,6 +125,10 @@ def resolve(
     stack = file.complete(name)
     resolution = _Resolution(project, registry, os.environ if variables is None else variables, file)
     components = [resolution.component(entry) for entry in _entries(stack)]
+    if resolution.faults:
+        from zen.stacks.cache import forget_cached
+
+        forget_cached(project.state)  # one of them may be a secret that was written out
     resolution.check()
     return StackSpec(name=name, components=tuple(filter(None, components)), settings=dict(stack.settings))
 

@@ -16,6 +16,7 @@ from zen.interfaces import Change, Materializer
 from zen.records import FileEntry, Manifest
 from zen.records.codec import record
 from zen.storage.objects import Objects
+from zen.storage.private import KEPT, private_folder
 from zen.storage.staging import StagedFile, explaining_full_disk, staging_path
 
 _PART = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]+")  # no lone surrogates: they are no text anywhere else
@@ -128,9 +129,9 @@ class ArtifactFiles:
         """Return a local folder that holds all files under their own names, read-only."""
         folder = self._state / "cache" / "trees" / self._manifest.digest().partition(":")[2]
         if not self._is_tree(folder):
-            part = staging_path(_made(folder.parent))
+            part = staging_path(private_folder(folder.parent))
             try:
-                self._unpack(_made(part))
+                self._unpack(private_folder(part))
                 self._place(part, folder)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
@@ -144,9 +145,9 @@ class ArtifactFiles:
     def _unpack(self, folder: Path) -> None:
         for entry in self._entries.values():
             target = folder / _safe(entry.name)
-            _made(target.parent)
+            private_folder(target.parent)
             self._objects.copy_to(entry, target)
-            target.chmod(0o444)
+            target.chmod(KEPT)
 
     def _place(self, part: Path, folder: Path) -> None:
         try:
@@ -196,9 +197,9 @@ class _Writer:
     def path(self, name: str = "data") -> Path:
         self._claim(name)
         if self._private is None:
-            self._private = _made(staging_path(self._folder()))
+            self._private = private_folder(staging_path(self._folder()))
         path = self._paths[name] = self._private / str(len(self._paths)) / name.rpartition("/")[2]
-        _made(path.parent)
+        private_folder(path.parent)
         return path
 
     def finish(self, objects: Objects) -> tuple[list[FileEntry], list[Change]]:
@@ -249,8 +250,3 @@ def _safe(name: str) -> str:
             hint=f"use a relative POSIX path with parts of at most {_LONGEST_PART} bytes",
         )
     return name
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -11,6 +11,8 @@ from zen.errors import ArtifactNotFound, ComponentError, WriteConflict, listing,
 from zen.identity import dumps
 from zen.interfaces import Change, Row
 from zen.records import AliasEvent, ModelVersion, Serving, from_json, to_json
+from zen.secrets.recorded import masked
+from zen.secrets.redaction import redactor
 from zen.storage.database import Database
 from zen.storage.rows import detail, micros, time
 
@@ -285,7 +287,7 @@ def _move(event: AliasEvent) -> Change:
 def _insert_event(event: AliasEvent, event_id: str) -> Change:
     return Change(
         sql="INSERT INTO alias_event (id, model, at, detail) VALUES (?, ?, ?, ?)",
-        parameters=(event_id, event.model, micros(event.at), dumps(to_json(event))),
+        parameters=(event_id, event.model, micros(event.at), dumps(to_json(masked(event)))),
         expect=1,
     )
 
@@ -308,7 +310,7 @@ def _insert_serving(serving: Serving) -> Change:
 def _end(name: str, at: dt.datetime, reason: str) -> Change:
     return Change(
         sql="UPDATE serving SET ended_at = ?, reason = ? WHERE name = ? AND ended_at IS NULL",
-        parameters=(micros(at), reason, name),
+        parameters=(micros(at), redactor.text(reason), name),
     )
 
 

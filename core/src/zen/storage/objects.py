@@ -21,6 +21,7 @@ from zen.interfaces import ArtifactStore, Change
 from zen.records import FileEntry
 from zen.storage import changes
 from zen.storage.database import Database
+from zen.storage.private import KEPT, private, private_folder, write_private
 from zen.storage.staging import INLINE_LIMIT, explaining_full_disk, staging_path
 from zen.storage.verified import VerifiedFiles
 
@@ -63,7 +64,7 @@ class Objects:
         path = staging_path(self.staging())
         try:
             with explaining_full_disk(f"an object of {len(data)} bytes"):
-                path.write_bytes(data)
+                write_private(path, data)
             self.put_file(path, digest)
         finally:
             path.unlink(missing_ok=True)
@@ -125,7 +126,11 @@ class Objects:
 
     def copy_to(self, entry: FileEntry, target: Path) -> None:
         """Write the verified bytes of an object to a file of the caller's; fails as `content` does."""
-        with explaining_full_disk(f"a copy of {entry.name}"), self.open(entry) as source, open(target, "xb") as copy:
+        with (
+            explaining_full_disk(f"a copy of {entry.name}"),
+            self.open(entry) as source,
+            open(target, "xb", opener=private) as copy,
+        ):
             shutil.copyfileobj(source, copy, _CHUNK)
 
     def is_copy(self, entry: FileEntry, path: Path) -> bool:
@@ -165,15 +170,15 @@ class Objects:
         return path
 
     def _fetch(self, entry: FileEntry, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         part = staging_path(path.parent)
         try:
-            with explaining_full_disk(f"a copy of {entry.name}"), open(part, "xb") as target:
+            with explaining_full_disk(f"a copy of {entry.name}"), open(part, "xb", opener=private) as target:
                 if entry.size <= INLINE_LIMIT:
                     target.write(self.content(entry))
                 else:
                     self._download(entry, target)
-            part.chmod(0o444)
+            part.chmod(KEPT)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

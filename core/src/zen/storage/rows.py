@@ -9,6 +9,7 @@ from typing import Any
 from zen.identity import dumps
 from zen.interfaces import Row
 from zen.records import ArtifactRecord, RunRecord, StepRunRecord, from_json, to_json
+from zen.secrets.recorded import masked
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -32,8 +33,8 @@ def time(value: int | None) -> dt.datetime | None:
 
 
 def detail(record: Any, names: tuple[str, ...]) -> str:
-    """Return the fields that have no column of their own, defaults left out, as JSON."""
-    return dumps(to_json(record, names))
+    """Return the fields that have no column of their own, defaults left out, as JSON; secrets in them are masked."""
+    return dumps(to_json(masked(record), names))
 
 
 def run_detail(run: RunRecord) -> str:

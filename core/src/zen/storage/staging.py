@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from zen.errors import StorageError
+from zen.storage.private import private
 
 INLINE_LIMIT = 32 * 1024
 _THREAD_FROM = 1024 * 1024
@@ -153,7 +154,7 @@ class StagedFile(io.RawIOBase):
 
     def _spill(self) -> None:
         self.path = staging_path(self._folder())
-        self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115  # closed by close
+        self._file = open(self.path, "xb", buffering=0, opener=private)  # noqa: SIM115  # closed by close
         small, self._memory = bytes(self._memory or b""), None
         self._append(small)
 

@@ -58,7 +58,7 @@ class PathMaterializer(Materializer):
         for name in set(names).intersection(executable):
             file = _inside(root, name)
             if not file.stat().st_mode & stat.S_IXUSR:  # a tree is shared, and a changed one is verified again
-                file.chmod(0o555)
+                file.chmod(0o500)
         return root / names[0] if kind == "file" else root
 
     def describe(self, value: Any) -> Mapping[str, Any]:

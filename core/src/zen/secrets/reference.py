@@ -30,6 +30,7 @@ class Secret:
     """
 
     __slots__ = ("template",)
+    __module__ = "zen.secrets"  # where people import it from, and where earlier pickles look for it
 
     def __init__(self, template: str) -> None:
         if not REFERENCE.search(template):
