@@ -70,10 +70,14 @@ def run(row: Row) -> RunRecord:
 
 
 def step_run(row: Row, edges: list[Row]) -> StepRunRecord:
-    """Return the step run of a row of `STEP_COLUMNS` and its edges (direction, slot, position, artifact) in order."""
+    """Return the step run of a row of `STEP_COLUMNS` and its edges (direction, slot, position, artifact) in order.
+
+    Edges are committed with the end of a step run. Where it is open by its row, they were read after a commit that the
+    row was read before, and are left out.
+    """
     inputs: dict[str, tuple[str, ...]] = {}
     outputs: dict[str, str] = {}
-    for direction, slot, _, artifact_id in edges:
+    for direction, slot, _, artifact_id in edges if row[4] in FINAL else ():
         if direction == "out":
             outputs[slot] = artifact_id
         else:
