@@ -116,7 +116,7 @@ class Places:
             record, finished_at=dt.datetime.now(dt.UTC), error=replace(what, traceback=told) if told else what
         )
         batch = [changes.finish_step(done, token=token, run_token=session.ticket.token)]
-        batch += changes.replace_logs(record.id, captured.take(end=True))
+        batch += [*changes.edges(done), *changes.replace_logs(record.id, captured.take(end=True))]
         try:
             session.write(batch, durable=True)
         except WriteConflict:  # it committed before it ended

@@ -152,6 +152,11 @@ class Database:
         found = self.read(f"{_STEP} WHERE run = ? AND name = ? ORDER BY attempt DESC LIMIT 1", (run_id, name))
         return rows.step_run(found[0], self._edges(found[0][0])) if found else None
 
+    def attempts(self, run_id: str, name: str) -> list[StepRunRecord]:
+        """Return every attempt of a step, the first one first."""
+        found = self.read(f"{_STEP} WHERE run = ? AND name = ? ORDER BY attempt", (run_id, name))
+        return [rows.step_run(row, self._edges(row[0])) for row in found]
+
     def failed_steps(self, run_id: str) -> list[str]:
         """Return the names of the steps whose newest attempt ended badly."""
         sql = (

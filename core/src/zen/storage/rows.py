@@ -8,7 +8,7 @@ from typing import Any
 
 from zen.identity import dumps
 from zen.interfaces import Row
-from zen.records import ArtifactRecord, RunRecord, StepRunRecord, from_json, to_json
+from zen.records import FINAL, ArtifactRecord, RunRecord, StepRunRecord, from_json, to_json
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -17,7 +17,7 @@ RUN_COLUMNS = "id, name, pipeline, state, stack, plan, snapshot, created_at, sta
 STEP_COLUMNS = "id, run, name, attempt, state, started_at, finished_at, detail"
 ARTIFACT_COLUMNS = "id, name, version, digest, type, manifest, materializer, run, step_run, output, created_at, detail"
 _RUN_DETAIL = ("parameters", "tags", "trackers", "warnings", "error", "environment", "owner", "durability", "resumes")
-_STEP_DETAIL = ("cache", "error", "reason", "worker", "warnings")
+_STEP_DETAIL = ("cache", "error", "reason", "worker", "warnings", "counted")
 _ARTIFACT_DETAIL = ("metadata", "tags")
 
 
