@@ -87,7 +87,9 @@ def test_an_attempt_that_found_a_damaged_input_calls_no_hook_and_says_why(flow, 
 
 
 def test_retries_are_not_used_up_by_damage(flow, home) -> None:
-    text = FLOW.replace('note("use")\n', 'note("use")\n    if Path("journal").read_text().count("use") < 3: raise OSError\n')
+    text = FLOW.replace(
+        'note("use")\n', 'note("use")\n    if Path("journal").read_text().count("use") < 3: raise OSError\n'
+    )
     (home / "journal").write_text("use use ")
     run = flow(text, retries=2).flow()
     assert run.state == "completed"
@@ -110,7 +112,9 @@ def test_what_is_made_again_may_be_another_value_and_its_result_has_another_key(
     assert module.flow(salt=1).outputs[0].load() == "a2"
 
 
-MANY = FLOW.replace("return use(load(salt))", "data = load(salt)\n    return [use(data), also(data), third(data)]").replace(
+MANY = FLOW.replace(
+    "return use(load(salt))", "data = load(salt)\n    return [use(data), also(data), third(data)]"
+).replace(
     "@pipeline",
     """
 @step(isolate=True, cache_policy=CachePolicy(trust=True))
@@ -127,22 +131,26 @@ def third(data: bytes) -> str:
 
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_every_step_that_takes_a_damaged_input_goes_on_when_one_has_made_it_again(flow, home, parallel) -> None:
-    (home / "zen.yaml").write_text(f"stacks: {{one: {{orchestrator: {{flavor: local, max_parallel: {parallel}}}}}}}\ndefault_stack: one\n")
+    (home / "zen.yaml").write_text(
+        f"stacks: {{one: {{orchestrator: {{flavor: local, max_parallel: {parallel}}}}}}}\ndefault_stack: one\n"
+    )
     run = flow(MANY).flow()
     assert [each.load() for each in run.outputs] == ["a2", "aalso 2", "athird 2"], (run.error, attempts(run))
     assert (home / "journal").read_text().count("load") == 1
 
 
-WAITING = FLOW.replace(
-    'note("load")\n',
-    """note("load")
+WAITING = (
+    FLOW.replace(
+        'note("load")\n',
+        """note("load")
     if "other" in sys.argv:
         Path("remaking").touch()
         until(lambda: any(each.name == "use" and each.finished for run in Client().runs() for each in run.attempts if run.state == "running"))
 """,
-).replace(
-    "@pipeline",
-    """
+    )
+    .replace(
+        "@pipeline",
+        """
 @step(enable_cache=False)
 def gate() -> int:
     Path("gated").touch()
@@ -151,7 +159,9 @@ def gate() -> int:
     return 0
 
 @pipeline""",
-).replace("return use(load(salt))", "data = load(salt)\n    return use(data, after=[gate(after=[data])])")
+    )
+    .replace("return use(load(salt))", "data = load(salt)\n    return use(data, after=[gate(after=[data])])")
+)
 
 
 def test_what_another_run_is_making_again_is_awaited_and_taken(flow, home) -> None:
@@ -164,6 +174,9 @@ def test_what_another_run_is_making_again_is_awaited_and_taken(flow, home) -> No
     run = module.flow()
     assert other.communicate(timeout=60)[0].strip() == "completed"
     assert (run.state, run.outputs[0].load()) == ("completed", "a2"), attempts(run)
-    assert [(each.attempt, each.state) for each in run.attempts if each.name == "load"] == [(1, "cached"), (2, "cached")]
+    assert [(each.attempt, each.state) for each in run.attempts if each.name == "load"] == [
+        (1, "cached"),
+        (2, "cached"),
+    ]
     assert (home / "journal").read_text().count("load") == 1
     assert Client(root=home).database.cached(run.steps["load"].cache.key) is not None
