@@ -32,9 +32,7 @@ from zen.source import extract
 from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import REPRODUCTIONS, Project
 from zen.storage import FileLock, changes
-
-TAG = "reproduces:"
-"""What the tag of a run begins with that repeats another one; the id of that one follows."""
+from zen.storage.groups import REPRODUCES
 
 _OF_ENVIRONMENTS = ("PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
 _SILENT = (ExperimentTracker.kind, Alerter.kind)
@@ -253,7 +251,7 @@ def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:
 
 
 def _tags(tags: Sequence[str], run_id: str) -> tuple[str, ...]:
-    return (*(tag for tag in tags if not tag.startswith(TAG)), f"{TAG}{run_id}")
+    return (*(tag for tag in tags if not tag.startswith(REPRODUCES)), f"{REPRODUCES}{run_id}")
 
 
 def _run_record(recorded: RunRecord, plan: Plan, body: str, stack: OpenStack) -> RunRecord:

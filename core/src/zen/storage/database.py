@@ -78,6 +78,13 @@ class Database:
         sql = f"{_RUN}{where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
         return [rows.run(row) for row in self.read(sql, (*parameters, limit, offset))]
 
+    def last_run(self, before: int = 0, *, unlike: str = "") -> RunRecord | None:
+        """Return the newest run, or one before it; those with a tag that begins with `unlike` are passed over."""
+        tagged = f"SELECT 1 FROM run_tag t WHERE t.run = run.id AND SUBSTR(t.tag, 1, {len(unlike)}) = ?"
+        where, parameters = (f" WHERE NOT EXISTS ({tagged})", (unlike,)) if unlike else ("", ())
+        found = self.read(f"{_RUN}{where} ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?", (*parameters, before))
+        return rows.run(found[0]) if found else None
+
     def count_runs(
         self,
         *,
