@@ -34,13 +34,15 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="se
 
 FULL = os.environ.get("ZEN_FAULTS") == "full"
 STOPS = 9  # that a session makes at most, but for sleeping
-SCHEDULES = [
+ALL = [
     one * first + two * second + one * 20 + two * 20
     for one, two in ("ab", "ba")
-    for first in range(STOPS)
+    for first in range(1, STOPS)
     for second in range(1, STOPS)
 ]
-SCHEDULES = SCHEDULES if FULL else random.Random(7).sample(SCHEDULES, 10)
+# Where a reaper lets go of a lock, a resume takes it, and the reaper goes on: it once removed the file of that lock.
+KNOWN = ["bb" + "aa" + "b" * 20 + "a" * 20, "bbb" + "aaa" + "b" * 20 + "a" * 20]
+SCHEDULES = list(dict.fromkeys([*KNOWN, *(ALL if FULL else random.Random(7).sample(ALL, 8))]))
 PATIENCE = 60
 
 FLOW = """
@@ -131,6 +133,7 @@ class Session:
 
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            stop("at the start")
             Database.write, FileLock.release = writing, releasing  # type: ignore[method-assign]
             time.sleep = lambda seconds: stop("asleep")
             outcome = ("returned", work(key))
@@ -361,7 +364,7 @@ def test_ctrl_c_at_any_stop_leaves_a_run_that_is_over(home, sessions, record_pro
 def test_a_deposed_owner_publishes_nothing_and_is_told(home, sessions, record_property) -> None:
     stops = stops_of(sessions, launched, "deposed")
     record_property("stops", stops)
-    for moment in range(1, stops):
+    for moment in range(2, stops):  # before that it has recorded nothing
         key = f"depose-{moment}"
         session = sessions(launched, key)
         for _ in range(moment):

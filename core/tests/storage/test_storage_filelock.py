@@ -239,3 +239,14 @@ def test_missing_folder_is_an_error(tmp_path) -> None:
         lock.acquire()
     (tmp_path / "absent").mkdir()
     assert lock.acquire(timeout=1)
+
+
+def test_who_takes_a_lock_that_is_discarded_has_a_file_of_its_own(tmp_path, monkeypatch):
+    first, second, third = (FileLock(tmp_path / "lock") for _ in range(3))
+    assert first.try_acquire()
+    release = first.release
+    # The second one takes the lock at the first moment at which it is free.
+    monkeypatch.setattr(first, "release", lambda: (release(), second.acquire()))
+    first.discard()
+    assert second.held
+    assert not third.try_acquire()

@@ -14,7 +14,7 @@ from typing import Any
 from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import environment, started
 from zen.engine.ids import new_id
-from zen.engine.liveness import forget_lock, owner, reap, run_lock
+from zen.engine.liveness import owner, reap, run_lock
 from zen.engine.session import Session, Ticket
 from zen.errors import UsageError, listing, nearest
 from zen.identity import digest, dumps
@@ -80,8 +80,7 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
         finally:
             session.unregister()
     finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+        lock.discard()
 
 
 def check(plan: Plan, stack: OpenStack) -> None:

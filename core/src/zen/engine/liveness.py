@@ -48,8 +48,7 @@ def reap(stack: OpenStack) -> list[RunRecord]:
         except WriteConflict:  # it ended, or somebody else was faster
             pass
         finally:
-            lock.release()
-            forget_lock(stack.state, run.id)
+            lock.discard()
     return lost
 
 
@@ -64,8 +63,3 @@ def _tell(stack: OpenStack, run: RunRecord) -> None:
                 run_ended(opened, run)
     except Exception as error:  # noqa: BLE001  # a plugin that is gone: finding dead runs goes on
         stack.log.warning("nobody could be told that run %r is lost: %s", run.name, error)
-
-
-def forget_lock(state: Path, run_id: str) -> None:
-    """Remove the lock file of a run that is over."""
-    (state / "runs" / f"{run_id}.lock").unlink(missing_ok=True)

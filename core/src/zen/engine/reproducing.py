@@ -20,7 +20,7 @@ from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import OF_THE_SOURCE, environment
 from zen.engine.ids import new_id
 from zen.engine.launch import check
-from zen.engine.liveness import forget_lock, owner, run_lock
+from zen.engine.liveness import owner, run_lock
 from zen.engine.session import Session, Ticket
 from zen.engine.snapshots import files_of
 from zen.errors import RunError, UsageError, listing
@@ -240,8 +240,7 @@ def repeat(order: Repetition, *, progress: Any = None) -> tuple[Finished, Sessio
         finally:
             session.unregister()
     finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+        lock.discard()
 
 
 def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:

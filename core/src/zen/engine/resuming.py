@@ -10,7 +10,7 @@ from typing import Any
 
 from zen.engine.conducting import Finished, conducted
 from zen.engine.ids import new_id
-from zen.engine.liveness import forget_lock, owner, reap, run_lock
+from zen.engine.liveness import owner, reap, run_lock
 from zen.engine.session import Session, Ticket
 from zen.engine.snapshots import code_folder, files_of
 from zen.errors import CodeChanged, RunError, UsageError, WriteConflict, listing
@@ -83,8 +83,7 @@ def _resumed(stack: OpenStack, run: RunRecord, plan: Plan, *, from_snapshot: boo
         finally:
             session.unregister()
     finally:
-        lock.release()
-        forget_lock(stack.state, run.id)
+        lock.discard()
 
 
 def _check_state(run: RunRecord) -> None:

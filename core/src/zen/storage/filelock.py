@@ -6,6 +6,7 @@ a process knows that the process is gone, without a clock and without false alar
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -56,8 +57,8 @@ class FileLock:
     not keep it alive when the parent dies.
 
     Args:
-        path: The lock file. It is created when needed, in a folder that exists, and never removed by this class; who
-            removes it while others use it does no harm.
+        path: The lock file. It is created when needed, in a folder that exists, and removed by `discard` only: who
+            removes it without holding it takes it away from whoever does.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -102,6 +103,15 @@ class FileLock:
             # Said aloud: closing alone would not free it while a child of a foreign fork shares the descriptor.
             _unlock(self._descriptor)
             self._abandon()
+
+    def discard(self) -> None:
+        """Remove the file and let go of the lock, in this order: whoever takes it next has a file of its own."""
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            self.path.unlink(missing_ok=True)
+        self.release()
+        if sys.platform == "win32":
+            with contextlib.suppress(OSError):  # somebody else has opened it: then it is theirs
+                self.path.unlink(missing_ok=True)
 
     def holder(self) -> int | None:
         """Return the id of the process that holds the lock, where the system tells (Linux), for messages only."""
