@@ -7,6 +7,7 @@ from collections.abc import Callable
 from zen.engine.session import Session
 from zen.errors import ArtifactDamaged, ArtifactNotFound
 from zen.records import SUCCEEDED, StepRunRecord, StepSpec
+from zen.source import fingerprint
 from zen.storage import changes
 
 _OFTEN = 3  # how often inputs are made again for one step of a run: storage that damages them is no help
@@ -34,12 +35,23 @@ def mended(step: StepSpec, record: StepRunRecord, session: Session, execute: Exe
         taken = session.settled(name)
         problem = damage_of(taken, session) if taken.state == "cached" and taken.cache is not None else ""
         if problem and taken.cache is not None:
+            if _is_other_code(session.steps[name], session):
+                session.stack.log.warning("the damaged result of %r is not made again: its code has changed", name)
+                return False
             session.stack.log.warning("the cached result of %r is made again: %s", name, problem)
             session.write([changes.forget(taken.cache.key, taken.cache.source)], durable=False)
             session.spoil(taken, f"the earlier result is damaged: {problem}")
             if execute(name).state not in SUCCEEDED:
                 return False
     return session.inputs(step) != record.inputs  # or somebody else has made one again
+
+
+def _is_other_code(step: StepSpec, session: Session) -> bool:
+    """Say whether the code of a step is not that of the plan: in a resumed run only what was still open was looked at."""
+    if not session.run.resumes:
+        return False
+    found = fingerprint(session.function(step), session.root)
+    return (found.digest or found.seen) != (step.code.fingerprint or step.code.seen)
 
 
 def damage_of(record: StepRunRecord, session: Session) -> str:
