@@ -47,7 +47,7 @@ def mended(step: StepSpec, record: StepRunRecord, session: Session, execute: Exe
 
 
 def _is_other_code(step: StepSpec, session: Session) -> bool:
-    """Say whether the code of a step is not that of the plan: in a resumed run only what was still open was looked at."""
+    """Say whether the code of a step is not that of the plan: resuming has looked at the open steps only."""
     if not session.run.resumes:
         return False
     found = fingerprint(session.function(step), session.root)
