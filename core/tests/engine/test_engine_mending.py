@@ -180,3 +180,25 @@ def test_what_another_run_is_making_again_is_awaited_and_taken(flow, home) -> No
     ]
     assert (home / "journal").read_text().count("load") == 1
     assert Client(root=home).database.cached(run.steps["load"].cache.key) is not None
+
+
+def test_code_that_changed_since_is_not_what_a_damaged_input_is_made_by(define, home) -> None:
+    text = FLOW.replace("RETRIES", "0").replace("VERSION", "1")
+    text = text.replace('note("use")\n', 'note("use")\n    if Path("broken").exists(): raise OSError("not yet")\n')
+    (home / "source").write_bytes(b"a" * 40_000)
+    module = define(text)
+    assert module.flow().state == "completed"
+    module = define(text.replace('.decode() + "1"', '.decode() + "2"'))
+    (home / "broken").touch()
+    run = module.flow()
+    assert (run.state, run.steps["load"].state) == ("failed", "cached")
+    (home / "broken").unlink()
+    damage(home)
+    define(text.replace('.decode() + "1"', '.decode() + "2"').replace("read_bytes()", "read_bytes().upper()"))
+    again = Client(root=home).resume(run.id)
+    assert (again.state, again.steps["load"].state, again.steps["use"].error.type) == (
+        "failed",
+        "cached",
+        "zen.errors.ArtifactDamaged",
+    )
+    assert define(text).flow().outputs[0].load() == "a1"  # what is found under the old key is of the old code
