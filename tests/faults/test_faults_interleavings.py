@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,6 @@ from zen.interfaces import Change, MetadataStore
 from zen.records import ArtifactRecord, CacheDecision, CodeRef, Manifest, Plan, RunRecord, StackSpec, StepRunRecord
 from zen.storage import Database, changes
 
-FULL = os.environ.get("ZEN_FAULTS") == "full"
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 PLAN = Plan(pipeline="p", code=CodeRef(module="m", qualname="p"), stack=StackSpec(name="local"))
 OPEN = ("pending", "running")
