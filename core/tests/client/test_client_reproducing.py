@@ -58,6 +58,17 @@ def test_a_run_is_repeated_from_its_snapshot_and_every_step_is_identical(define,
     assert Reproduction.from_json(found.to_json()) == found
 
 
+def test_a_run_that_repeats_another_is_not_the_last_one(define, home) -> None:
+    flow = define(FLOW)
+    first, second = flow.flow(lr=1.0), flow.flow(lr=2.0)
+    repeated = [reproduced(home).run, reproduced(home, "last~1").run]
+    client = Client(root=home)
+    assert [client.run("last").id, client.run("last~1").id] == [second.id, first.id]
+    assert [run.id for run in client.runs(limit=2)] == repeated[::-1]
+    with pytest.raises(RunNotFound, match="no run 'last~2'"):
+        client.run("last~2")
+
+
 def test_the_code_of_the_snapshot_is_used_whatever_the_project_holds_now(define, home) -> None:
     (home / "helper.py").write_text("FACTOR = 10\n")
     (home / "data").mkdir()

@@ -44,7 +44,7 @@ def test_what_threads_write_at_once_is_joined_for_each(monkeypatch):
         turn.wait(10)
         stream.write(f"{VALUE[5:]}\n")
 
-    with captured_output(captured, lambda: None):
+    with captured_output(captured):
         import sys
 
         threads = [threading.Thread(target=write, args=(sys.stdout,)) for _ in range(2)]

@@ -13,7 +13,7 @@ from zen.errors import RunError
 LIGHT = """\
 from zen.plugins import Flavor, hookimpl
 
-NAMES = {"plain": "", "pool": "stranger_parts:PoolConfig", "steady": "", "forgets": "", "fails": "", "exits": ""}
+NAMES = {"plain": "", "pool": "stranger_parts:PoolConfig", "steady": "", "forgets": "", "fails": "", "exits": "", "fair": ""}
 
 @hookimpl
 def zen_flavors():
@@ -68,6 +68,21 @@ class Steady(Orchestrator):
                             waiting.append(name)
                             continue
                     order.done(name)
+
+class Fair(Orchestrator):
+    def run(self, plan, launcher):
+        waiting, most = [step.name for step in plan.steps], 2
+        while waiting:
+            with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+                started = [(name, pool.submit(launcher.execute, name)) for name in waiting[:most]]
+                for name, done in started:
+                    try:
+                        done.result()
+                    except BrokenProcessPool:
+                        most = 1
+                        if launcher.died(name, blame=len(started) == 1 and name != "spared").state in ("pending", "lost"):
+                            continue
+                    waiting.remove(name)
 
 class Forgets(Orchestrator):
     def run(self, plan, launcher):
@@ -134,7 +149,9 @@ def stranger(home, monkeypatch) -> Path:
     """Install the stranger's plugin: a folder with metadata and modules, on the path."""
     site = home.parent / f"{home.name}-site"
     (site / "zen_plugin_stranger-0.3.dist-info").mkdir(parents=True)
-    entries = "".join(f"{name} = stranger_light\n" for name in ("plain", "pool", "steady", "forgets", "fails", "exits"))
+    entries = "".join(
+        f"{name} = stranger_light\n" for name in ("plain", "pool", "steady", "forgets", "fails", "exits", "fair")
+    )
     (site / "zen_plugin_stranger-0.3.dist-info" / "entry_points.txt").write_text(f"[zen.plugins.v1]\n{entries}")
     (site / "stranger_light.py").write_text(LIGHT)
     (site / "stranger_parts.py").write_text(PARTS)
@@ -261,6 +278,67 @@ def test_a_step_whose_process_died_is_run_again_as_often_as_its_retries_allow(sc
     done = script(dying(retries=1, times=2), path=[stranger])
     assert reported(done)[0].startswith("report failed {'dies': 'failed', 'after': 'skipped'"), done.stderr
     assert (home / "dies.journal").read_text() == "xx"
+
+
+INNOCENT = """
+def until(name):
+    deadline = time.monotonic() + 60
+    while not Path(name).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+@step
+def dies() -> None:
+    until("beside")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@step(retries=1)
+def beside() -> int:
+    if not Path("beside").exists():
+        Path("beside").touch()
+        until("what never comes")
+    if not Path("failed").exists():
+        Path("failed").touch()
+        raise ValueError("its own fault")
+    return 7
+
+@step(enable_cache=False)
+def spared() -> None:
+    with open("journal", "a") as journal:
+        journal.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@pipeline(raise_on_failure=False)
+def numbers():
+    STEPS
+
+if __name__ == "__main__":
+    run = numbers()
+    print("report", run.state, sorted((each.name, each.attempt, each.state, each.counted) for each in run.attempts))
+"""
+
+
+def test_the_death_of_another_step_uses_up_no_retry(script, stranger, home) -> None:
+    choose(home, "fair")
+    done = script(INNOCENT.replace("STEPS", "dies(), beside()"), path=[stranger])
+    attempts = [
+        ("beside", 1, "lost", False),
+        ("beside", 2, "failed", True),
+        ("beside", 3, "completed", True),
+        ("dies", 1, "lost", False),
+        ("dies", 2, "failed", True),
+    ]
+    assert reported(done) == [f"report failed {attempts}"], done.stderr
+    first = next(each for each in Client(root=home).run().attempts if each.name == "beside")
+    assert first.reason == "its process ended for another step's sake; the attempt does not count"
+
+
+def test_an_engine_that_never_blames_a_step_comes_to_an_end(script, stranger, home) -> None:
+    choose(home, "fair")
+    done = script(INNOCENT.replace("STEPS", "spared()"), path=[stranger])
+    attempts = [("spared", number, "lost", False) for number in range(1, 11)] + [("spared", 11, "failed", True)]
+    assert reported(done) == [f"report failed {attempts}"], done.stderr
+    assert (home / "journal").read_text() == "x" * 11
 
 
 def test_a_process_that_dies_before_its_step_begins_does_so_only_so_often(define, home, monkeypatch) -> None:

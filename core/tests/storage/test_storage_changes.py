@@ -539,5 +539,7 @@ def test_the_newest_producer_is_found_until_it_is_forgotten(vault):
     assert found == vault.database.step_run(step.id)
     assert remembered == 1714979289123456
     assert vault.database.cached("other") is None
-    vault.write(changes.forget("key"))
+    vault.write(changes.forget("key", "another"))  # that of somebody whose result was replaced meanwhile
+    assert vault.database.cached("key") is not None
+    vault.write(changes.forget("key", step.id))
     assert vault.database.cached("key") is None

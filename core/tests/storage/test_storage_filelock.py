@@ -266,3 +266,14 @@ def test_who_waits_while_the_file_is_removed_holds_one_that_is_there(path) -> No
     assert second.held and path.exists()
     assert not third.try_acquire()
     second.release()
+
+
+def test_who_takes_a_lock_that_is_removeed_has_a_file_of_its_own(tmp_path, monkeypatch):
+    first, second, third = (FileLock(tmp_path / "lock") for _ in range(3))
+    assert first.try_acquire()
+    release = first.release
+    # The second one takes the lock at the first moment at which it is free.
+    monkeypatch.setattr(first, "release", lambda: (release(), second.acquire()))
+    first.remove()
+    assert second.held
+    assert not third.try_acquire()

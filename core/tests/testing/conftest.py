@@ -30,7 +30,7 @@ class Trial:
         folder = self._folder / str(self._count)
 
         def outcome(name: str) -> Outcome:
-            return run_checks(suite, component=component, tmp_path=folder, only=[name])[name]
+            return run_checks(suite, component=component, tmp_path=folder, only=[name], strict=True)[name]
 
         names = list(suite.names()) if only is None else list(only)
         with ThreadPoolExecutor(6) as pool:

@@ -288,7 +288,12 @@ SABOTEURS = {
     },
     LimitedJobs: {"test_memory_is_limited_as_asked": Unlimited},
 }
-DYING = {"test_a_step_that_kills_its_process_fails", "test_a_process_that_dies_beside_another_step_ends_no_run_early"}
+INNOCENT = "test_a_process_that_dies_costs_no_other_step_its_attempt"
+DYING = {
+    "test_a_step_that_kills_its_process_fails",
+    "test_a_process_that_dies_beside_another_step_ends_no_run_early",
+    INNOCENT,
+}
 NEEDS_PROCESSES = {*DYING, "test_ctrl_c_ends_a_run"}
 NEEDS_A_STACK = {
     OrchestratorSuite: {"test_a_pipeline_completes", "test_steps_after_a_failing_step_are_skipped", *NEEDS_PROCESSES},
@@ -375,19 +380,25 @@ from zen.interfaces import Orchestrator
 class Kit(Orchestrator):
     def run(self, plan, launcher):
         waiting = list(plan.graph())
+        suspects = []
         while waiting:
-            ready = [name for name in waiting if not set(plan.graph()[name]) & set(waiting)]
+            ready = suspects[:1] or [name for name in waiting if not set(plan.graph()[name]) & set(waiting)][:2]
             with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
                 for name, done in [(name, pool.submit(launcher.execute, name)) for name in ready]:
                     try:
                         done.result()
                     except BrokenProcessPool:
-                        if launcher.died(name).state in ("pending", "lost"):
+                        if launcher.died(name, blame=len(ready) == 1).state in ("pending", "lost"):
+                            suspects = [*(each for each in suspects if each != name), name]
                             continue
                     waiting.remove(name)
+                    suspects = [each for each in suspects if each != name]
 """
-GIVES_UP = POOL.replace('if launcher.died(name).state in ("pending", "lost"):', "raise").replace(
-    "                            continue\n", ""
+BLAMES = POOL.replace(", blame=len(ready) == 1", "")
+GIVES_UP = BLAMES.replace('if launcher.died(name).state in ("pending", "lost"):', "raise").replace(
+    "                            suspects = [*(each for each in suspects if each != name), name]\n"
+    "                            continue\n",
+    "",
 )
 LEAVES_A_PROCESS = POOL.replace(
     "        waiting =",
@@ -397,8 +408,8 @@ LEAVES_A_PROCESS = POOL.replace(
 
 @pytest.mark.parametrize(
     ("source", "failed"),
-    [(POOL, set()), (GIVES_UP, DYING), (LEAVES_A_PROCESS, {"test_ctrl_c_ends_a_run"})],
-    ids=["correct", "gives-up", "leaves-a-process"],
+    [(POOL, set()), (BLAMES, {INNOCENT}), (GIVES_UP, DYING), (LEAVES_A_PROCESS, {"test_ctrl_c_ends_a_run"})],
+    ids=["correct", "blames", "gives-up", "leaves-a-process"],
 )
 def test_orchestrators_on_processes_outlive_them(trial, installed, source, failed):
     class Patient(Runs):

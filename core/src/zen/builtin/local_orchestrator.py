@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -13,6 +14,7 @@ from zen.interfaces import Launcher, Orchestrator
 from zen.records import Plan
 
 _PATIENCE = 0.05
+_POLL = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class _Work:
     def __init__(self, plan: Plan, launcher: Launcher, parallel: int) -> None:
         self._launcher = launcher
         self._most = parallel - 1
-        self._beside: list[threading.Thread] = []
+        self._beside: list[threading.Event] = []  # each is set at the end of a thread
         self._order = TopologicalSorter(plan.graph())
         self._order.prepare()
         self._ready: deque[tuple[str, float]] = deque()  # with the time since when each waits
@@ -60,21 +62,22 @@ class _Work:
         try:
             while (name := self._next(patience=0)) is not None:
                 self._execute(name)
+            _wait(self._beside)
         except BaseException as error:
             self._give_up(error)
             raise
-        for thread in self._beside:
-            thread.join()
         if self._error is not None:
             raise self._error
 
-    def _help(self) -> None:
+    def _help(self, end: threading.Event) -> None:
         """Execute steps that have waited too long, until all are done."""
         try:
             while (name := self._next(patience=_PATIENCE)) is not None:
                 self._execute(name)
         except BaseException as error:  # noqa: BLE001  # handed to the thread that conducts
             self._give_up(error)
+        finally:
+            end.set()
 
     def _next(self, *, patience: float) -> str | None:
         """Return the next step once it has waited for `patience` seconds; None when nothing can follow."""
@@ -85,15 +88,15 @@ class _Work:
                     name, _ = self._ready.popleft()
                     self._get_help()
                     return name
-                self._changed.wait(due)
+                self._changed.wait(_POLL if due is None else min(due, _POLL))  # see `_wait`
             return None
 
     def _get_help(self) -> None:
         """Have a thread for each step that still waits, as far as allowed."""
         for _ in range(min(len(self._ready), self._most - len(self._beside))):
-            thread = threading.Thread(target=self._help, daemon=True)
-            self._beside.append(thread)
-            thread.start()
+            end = threading.Event()
+            threading.Thread(target=self._help, args=(end,), name="zen-step", daemon=True).start()
+            self._beside.append(end)
 
     def _execute(self, name: str) -> None:
         self._launcher.execute(name)
@@ -110,3 +113,11 @@ class _Work:
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
+
+
+def _wait(ended: Sequence[threading.Event]) -> None:
+    # Not `Thread.join`: interrupted, it takes the thread for ended (https://github.com/python/cpython/issues/90882).
+    # And not without a timeout: Ctrl-C may wake another thread than this one, or on some systems none.
+    for each in ended:
+        while not each.wait(_POLL):
+            pass

@@ -37,7 +37,8 @@ def command(run: str, folder: Path | None, fresh_environment: bool, stack: str |
 
     RUN is an id, the start of an id, a name, `last` or `last~1`. Its source, as it was, is put into a folder of its
     own; there its plan runs once more, with the cache off and in a process of its own, as a new run on the same stores.
-    No tracker and no alerter hears of it. The exit code is 0 only if every step gives the same bytes or equal values.
+    No tracker and no alerter hears of it, and `last` stays the run that was repeated. The exit code is 0 only if every
+    step gives the same bytes or equal values.
     """
     from zen.cli.progress import Progress
     from zen.engine import use_progress

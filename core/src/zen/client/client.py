@@ -26,6 +26,7 @@ from zen.stacks import Project, find_project
 from zen.stacks.materialization import load
 from zen.stacks.opening import OpenStack
 from zen.storage import Database, FolderWriter, Label, Models, write_label
+from zen.storage.groups import REPRODUCES
 
 if TYPE_CHECKING:
     from zen.client.comparing import Comparison
@@ -116,6 +117,8 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
     def run(self, ref: str = "last") -> RunView:
         """Return a run by its id, a unique prefix of it, its name, `last`, or `last~1` for the one before.
 
+        A run that repeats another one (`reproduce`) is not among the last ones: name it by its id.
+
         Raises:
             RunNotFound: When none answers, or several have the prefix.
         """
@@ -127,13 +130,13 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
 
     def _run_record(self, ref: str) -> RunRecord:
         if last := _LAST.fullmatch(ref):
-            found = self.database.runs(limit=1, offset=int(last.group(1) or 0))
-            if not found:
+            newest = self.database.last_run(int(last.group(1) or 0), unlike=REPRODUCES)
+            if newest is None:
                 count = self.database.count_runs()
                 raise RunNotFound(
                     f"no run {ref!r}: stack {self.stack.name!r} has {count} runs", hint="run a pipeline first"
                 )
-            return found[0]
+            return newest
         named = self.database.runs(limit=1, name=ref)
         if named:
             return named[0]

@@ -96,7 +96,7 @@ class _Reader:
         """Return what is new; of attempts that ended a while ago only when `everything` is asked for."""
         now = time.monotonic()
         told = []
-        for attempt in self._stack.database.attempts(self._run_id):
+        for attempt in self._stack.database.attempts_of(self._run_id):
             if self._step not in (None, attempt.name):
                 continue
             if attempt.finished and now - self._ended.setdefault(attempt.id, now) > _SETTLED_SECONDS and not everything:

@@ -24,7 +24,16 @@ from zen.engine.session import Session
 from zen.engine.signature import Output, check_artifact_name, signature_of
 from zen.engine.steplog import StepLog
 from zen.engine.tracking import StepTrackers
-from zen.errors import MaterializerError, StepExited, StepOutputError, UsageError, WriteConflict, listing
+from zen.errors import (
+    ArtifactDamaged,
+    ArtifactNotFound,
+    MaterializerError,
+    StepExited,
+    StepOutputError,
+    UsageError,
+    WriteConflict,
+    listing,
+)
 from zen.expect import Expectation
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, StepState, from_json
@@ -36,6 +45,7 @@ from zen.storage import changes
 IN_PROCESS = threading.RLock()
 """Held while a step runs in this process: streams, working folder and environment are the process's own."""
 
+DAMAGED_INPUT = "an input is damaged or gone; the attempt does not count"
 _FLUSH_SECONDS = 1.0
 
 
@@ -113,7 +123,7 @@ class Attempt:
             error: BaseException | None = None
             try:
                 function = session.code(step.code)
-                arguments = {name: session.value(argument) for name, argument in step.inputs.items()}
+                arguments = self._arguments()
                 outputs = self._saved_outputs(function, _call(function, arguments, step))
             except BaseException as raised:
                 error = raised
@@ -124,6 +134,18 @@ class Attempt:
                 trackers.close(error)
                 self._warnings += [*trackers.warnings.values(), *self._context.warnings]
             return outputs
+
+    def _arguments(self) -> dict[str, Any]:
+        """Load what the step takes: what was there when it was claimed, also if that is being made again."""
+        taken = self._record.inputs
+        try:
+            return {
+                name: self._session.value(argument, iter(taken.get(name, ())))
+                for name, argument in self._step.inputs.items()
+            }
+        except (ArtifactDamaged, ArtifactNotFound):
+            self._record = replace(self._record, counted=False, reason=DAMAGED_INPUT)
+            raise
 
     # Outputs
 
@@ -238,11 +260,7 @@ class Attempt:
         return failed
 
     def _final_record(self, outputs: dict[str, str], error: BaseException | None) -> StepRunRecord:
-        inputs = {
-            name: tuple(ids)
-            for name, argument in self._step.inputs.items()
-            if (ids := self._session.input_ids(argument))
-        }
+        inputs = dict(self._record.inputs)
         for name, artifact_id in self._context.loaded:
             inputs[name] = (*inputs.get(name, ()), artifact_id)
         extra = {artifact.output: artifact.id for artifact in self._context.saved}
@@ -306,6 +324,8 @@ class Attempt:
     def _run_hooks(self, error: BaseException | None) -> None:
         hooks = self._step.hooks
         if isinstance(error, KeyboardInterrupt) or (error is not None and not self._last):
+            return
+        if not self._record.counted:  # the launcher may have the input made again
             return
         for ref in hooks.on_success if error is None else hooks.on_failure:
             self._warnings += call_hook(str(ref), self._session.code, ref, error)

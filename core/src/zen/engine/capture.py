@@ -232,8 +232,10 @@ class _Tee:
         if self._over and now is not self and now is not None:
             return int(now.write(text) or 0)
         self._sink.add(self._stream, text)
-        with contextlib.suppress(ValueError, OSError):  # the stream was closed, by the step or by who reads it
-            self.inner.write(text)
+        window = self._windows.get(threading.get_ident())
+        if window is None:
+            window = self._windows[threading.get_ident()] = Window()
+        self._show(window.add(text))
         return len(text)
 
     def _show(self, text: str) -> None:

@@ -28,7 +28,7 @@ def _decision(session: Session, step: StepSpec, draft: Draft) -> CacheDecision:
     leaves = [leaf for argument in step.inputs.values() for leaf in argument.leaves() if leaf.kind == "artifact"]
     if any(leaf.artifact in draft.literals for leaf in leaves):
         return CacheDecision(status="miss", reason="takes a value that is only stored when the run begins")
-    artifacts = session.input_artifacts(step)
+    artifacts = session.input_artifacts(step, session.inputs(step))
     decision, producer = caching.decide(
         step,
         artifacts,

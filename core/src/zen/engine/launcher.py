@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,11 @@ from zen.engine.attempt import call_hook
 from zen.engine.failures import error_record, vanished
 from zen.engine.ids import new_id
 from zen.engine.liveness import may_live, reap
-from zen.engine.mending import damage_of, is_for_damage
+from zen.engine.mending import is_for_damage, mended
 from zen.engine.placing import TICKET, Places, program
 from zen.engine.session import Session, Ticket, failed
 from zen.engine.spool import recover
-from zen.errors import UnknownStep, WriteConflict, listing, nearest
+from zen.errors import ArtifactDamaged, UnknownStep, WriteConflict, listing, nearest
 from zen.interfaces import Command
 from zen.records import CacheDecision, StepRunRecord, StepSpec, StepState
 from zen.storage import changes
@@ -27,6 +28,13 @@ from zen.storage import changes
 _POLL = 0.05
 _LOOK_SECONDS = 1.0  # how often to see whether those that are waited for are still alive
 _UNBEGUN = 2  # how often the process of a step may die before the step begins: it may not be the step's doing
+_INNOCENT = (
+    10  # how often it may die for the sake of another step: an engine that always says so must not go on for ever
+)
+
+
+_SPARED = "its process ended for another step's sake; the attempt does not count"
+Inputs = Mapping[str, tuple[str, ...]]
 
 
 class _Awaited(Exception):
@@ -73,29 +81,38 @@ class StepLauncher:
                 session.shared = True
                 session.check_ours()
                 continue
+            session.tell("step_finished", record)
+            if session.made_before(record):  # an input was made again, so it is, too
+                continue
             if failed(record):
                 self._after_failure(record)
-            session.tell("step_finished", record)
             return record
 
     def _again(self, record: StepRunRecord) -> bool:
         return record.state == "lost" or self._session.made_before(record)
 
-    def _last(self, step: StepSpec) -> int:
-        """Return the number of the last attempt that a step may have."""
-        return self._session.ticket.base.get(step.name, 0) + 1 + step.retries.count
+    def _last(self, step: StepSpec, attempt: int) -> int:
+        """Return the number of the last attempt that a step may have; this one is the newest, or comes next."""
+        first = self._session.ticket.base.get(step.name, 0) + 1
+        return first + step.retries.count + (self._uncounted(step) if attempt > first else 0)
 
-    def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
+    def _uncounted(self, step: StepSpec) -> int:
+        """Return how many attempts of a step have used up none of its retries."""
+        base = self._session.ticket.base.get(step.name, 0)
+        attempts = self._session.stack.database.attempts(self.run_id, step.name)
+        return sum(1 for each in attempts if each.attempt > base and (not each.counted or each.state == "cached"))
+
+    def died(self, name: str, *, message: str = "", exit_code: int | None = None, blame: bool = True) -> StepRunRecord:
         """Record that the process that was to execute a step is gone; see `zen.interfaces.Launcher`."""
         step = self._step(name)
         self._session.share()
         earlier = self._session.stack.database.last_attempt(self.run_id, name)
         if earlier is not None and not earlier.finished:
-            return self._buried(step, earlier, message=message, exit_code=exit_code)
+            return self._buried(step, earlier, message=message, exit_code=exit_code, blame=blame)
         if earlier is not None and not self._session.made_before(earlier):
             return earlier
         self._unbegun[name] = self._unbegun.get(name, 0) + 1
-        if self._unbegun[name] <= _UNBEGUN + step.retries.count:
+        if self._unbegun[name] <= _UNBEGUN + step.retries.count + (0 if blame else _INNOCENT):
             return StepRunRecord(id="", run_id=self.run_id, name=name)
         never = self._new_record(
             step,
@@ -142,7 +159,8 @@ class StepLauncher:
             return self._not_run(step, first, "skipped", reason=reason)
         if reason := session.stopping():
             return self._not_run(step, first, "skipped", reason=reason)
-        artifacts = session.input_artifacts(step)
+        inputs = session.inputs(step)
+        artifacts = session.input_artifacts(step, inputs)
         now = dt.datetime.now(dt.UTC)
         database = session.stack.database
         around = session.surroundings(step, artifacts.values())
@@ -156,16 +174,12 @@ class StepLauncher:
         decision, producer = caching.decide(
             step, artifacts, find=find, present=session.missing_of, now=now, around=around
         )
+        if decision.status == "miss" and (why := session.why_again(step.name)):
+            decision = replace(decision, reason=why)
         if producer is not None:
-            return self._from_cache(step, first, decision, producer)
-        return self._attempts(step, first, decision, stale=seen[0] if seen else "")
-
-    def _from_cache(
-        self, step: StepSpec, attempt: int, decision: CacheDecision, producer: StepRunRecord
-    ) -> StepRunRecord:
-        record = self._new_record(step, attempt, "cached", cache=decision, reason=decision.reason)
-        inputs = {name: tuple(ids) for name, given in step.inputs.items() if (ids := self._session.input_ids(given))}
-        return self._session.settle_later(replace(record, inputs=inputs, outputs=producer.outputs))
+            record = self._new_record(step, first, "cached", cache=decision, reason=decision.reason)
+            return session.settle_later(replace(record, inputs=inputs, outputs=producer.outputs))
+        return self._attempts(step, first, decision, inputs, stale=seen[0] if seen else "")
 
     def _not_run(self, step: StepSpec, attempt: int, state: Any, *, reason: str) -> StepRunRecord:
         return self._session.settle_later(self._new_record(step, attempt, state, reason=reason))
@@ -185,49 +199,42 @@ class StepLauncher:
 
     # Running
 
-    def _attempts(self, step: StepSpec, first: int, decision: CacheDecision, *, stale: str) -> StepRunRecord:
+    def _attempts(
+        self, step: StepSpec, first: int, decision: CacheDecision, inputs: Inputs, *, stale: str
+    ) -> StepRunRecord:
+        session = self._session
         delay = step.retries.delay
-        attempt, final, mended = first, max(first, self._last(step)), False
+        attempt, final = first, max(first, self._last(step, first))
         while True:
-            record = self._attempt(step, attempt, decision, last=attempt == final, stale=stale)
-            if not mended and is_for_damage(record) and self._mended(step):
-                mended, final = True, final + 1  # that attempt was none of the step's doing
-            elif record.state != "failed" or attempt == final or self._session.stopping():
+            record = self._attempt(step, attempt, decision, inputs, last=attempt == final, stale=stale)
+            damaged = is_for_damage(record)
+            if damaged and mended(step, record, session, self.execute):
+                session.spoil(record)
                 return record
-            else:
-                self._session.ending.wait(delay)
-                delay *= step.retries.backoff
-            self._session.tell("step_finished", record)
+            if record.state != "failed" or attempt == final or session.stopping():
+                return self._failed_for_damage(step, record) if damaged else record
+            session.ending.wait(delay)
+            delay *= step.retries.backoff
+            session.tell("step_finished", record)
             attempt += 1
 
-    def _mended(self, step: StepSpec) -> bool:
-        """Make cached results anew that a step took and that are damaged; say whether there is reason to try again."""
-        mended = False
-        for name in step.upstream():
-            taken = self._session.settled(name)
-            problem = damage_of(taken, self._session) if taken.state == "cached" else ""
-            if problem and taken.cache is not None:
-                self._session.stack.log.warning("the cached result of %r is made again: %s", name, problem)
-                self._session.write([changes.forget(taken.cache.key)], durable=False)
-                decision = CacheDecision(
-                    status="miss", reason=f"the earlier result is damaged: {problem}", key=taken.cache.key
-                )
-                made = self._attempts(self._session.steps[name], taken.attempt + 1, decision, stale="")
-                self._session.tell("step_finished", made)
-                if made.state != "completed":
-                    return False
-                mended = True
-        return mended
+    def _failed_for_damage(self, step: StepSpec, record: StepRunRecord) -> StepRunRecord:
+        """Call the hooks of a step whose input is damaged and cannot be made again."""
+        error = self._session.exceptions.get(step.name) or ArtifactDamaged(record.error.message if record.error else "")
+        hooks = [text for ref in step.hooks.on_failure for text in call_hook(str(ref), self._session.code, ref, error)]
+        record = replace(record, warnings=(*record.warnings, *hooks))
+        self._session.know(record)  # the step run is recorded; these warnings are recorded with the run
+        return record
 
     def _attempt(
-        self, step: StepSpec, attempt: int, decision: CacheDecision, *, last: bool, stale: str
+        self, step: StepSpec, attempt: int, decision: CacheDecision, inputs: Inputs, *, last: bool, stale: str
     ) -> StepRunRecord:
         session = self._session
         if not self._places.is_here(step):
             session.share()
         token = new_id()
         worker = {"host": platform.node(), "pid": os.getpid()}
-        record = self._new_record(step, attempt, "running", cache=decision, worker=worker)
+        record = self._new_record(step, attempt, "running", cache=decision, inputs=inputs, worker=worker)
         claim = changes.claim_step(record, token=token, run_token=session.ticket.token, stale=stale)
         try:
             session.write([claim], durable=False)
@@ -255,13 +262,22 @@ class StepLauncher:
                 looked = time.monotonic()
 
     def _buried(
-        self, step: StepSpec, record: StepRunRecord, *, message: str = "", exit_code: int | None = None
+        self,
+        step: StepSpec,
+        record: StepRunRecord,
+        *,
+        message: str = "",
+        exit_code: int | None = None,
+        blame: bool = True,
     ) -> StepRunRecord:
-        """Record that the process of an open attempt is gone: `lost` while a retry is left, else `failed`."""
+        """Record that the process of an open attempt is gone: `lost` while another one is left, else `failed`."""
         session = self._session
-        state: StepState = "lost" if record.attempt < self._last(step) else "failed"
+        spared = not blame and self._uncounted(step) < _INNOCENT
+        state: StepState = "lost" if spared or record.attempt < self._last(step, record.attempt) else "failed"
         error = vanished(step.name, exit_code, message=message)
         done = replace(record, state=state, finished_at=dt.datetime.now(dt.UTC), error=error_record(error))
+        if spared:
+            done = replace(done, counted=False, reason=_SPARED)
         if state == "failed":
             hooks = [text for ref in step.hooks.on_failure for text in call_hook(str(ref), session.code, ref, error)]
             done = replace(done, warnings=(*done.warnings, *hooks))

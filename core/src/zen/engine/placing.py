@@ -131,7 +131,7 @@ class Places:
             record, finished_at=dt.datetime.now(dt.UTC), error=replace(what, traceback=told) if told else what
         )
         batch = [changes.finish_step(done, token=token, run_token=session.ticket.token)]
-        batch += log.rest()
+        batch += [*changes.edges(done), *log.rest()]
         try:
             session.write(batch, durable=True)
         except WriteConflict:  # it committed before it ended

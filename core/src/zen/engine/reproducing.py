@@ -30,10 +30,8 @@ from zen.records.codec import record
 from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import REPRODUCTIONS, Project
 from zen.storage import FileLock
+from zen.storage.groups import REPRODUCES
 from zen.storage.private import private_folder
-
-TAG = "reproduces:"
-"""What the tag of a run begins with that repeats another one; the id of that one follows."""
 
 _OF_ENVIRONMENTS = ("PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
 _SILENT = (ExperimentTracker.kind, Alerter.kind)
@@ -240,4 +238,4 @@ def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:
 
 
 def _tags(tags: Sequence[str], run_id: str) -> tuple[str, ...]:
-    return (*(tag for tag in tags if not tag.startswith(TAG)), f"{TAG}{run_id}")
+    return (*(tag for tag in tags if not tag.startswith(REPRODUCES)), f"{REPRODUCES}{run_id}")

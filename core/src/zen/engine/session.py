@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ class Session:
         self.busy = 0
         self._lock = threading.RLock()
         self._known: dict[str, StepRunRecord] = {}
+        self._spoilt: dict[str, tuple[int, str]] = {}  # of steps that are made again: up to which attempt, and why
         self._artifacts: dict[str, ArtifactRecord] = {}
         self._project_types: dict[str, bool] = {}
         self._type_codes: dict[str, tuple[str, str]] = {}
@@ -186,8 +187,20 @@ class Session:
         return found
 
     def made_before(self, record: StepRunRecord) -> bool:
-        """Say whether an attempt did not succeed before the run was resumed: then it is made again."""
-        return record.attempt <= self.ticket.base.get(record.name, 0)
+        """Say whether an attempt is made again: it did not succeed before the run was resumed, or is damaged."""
+        spoilt, _ = self._spoilt.get(record.name, (0, ""))
+        return record.attempt <= max(self.ticket.base.get(record.name, 0), spoilt)
+
+    def why_again(self, name: str) -> str:
+        """Return why the result of a step is made again, or an empty string."""
+        return self._spoilt.get(name, (0, ""))[1]
+
+    def spoil(self, record: StepRunRecord, why: str = "") -> None:
+        """Have a step made again that is finished, because what it took or gave is damaged."""
+        self.share()  # others may be doing the same: the store tells
+        with self._lock:
+            self._spoilt[record.name] = (record.attempt, why)
+            self._known.pop(record.name, None)
 
     def settled(self, name: str) -> StepRunRecord:
         """Return the final record of an upstream step.
@@ -196,7 +209,10 @@ class Session:
             UsageError: When the orchestrator did not execute it first.
         """
         found = self.recorded(name)
-        if found is None or not found.finished:
+        if found is not None and not found.finished:  # it is being made again; until then, what there is holds
+            earlier = self.stack.database.attempts(self.ticket.run_id, name)
+            found = next((each for each in reversed(earlier) if each.state in SUCCEEDED), None)
+        if found is None:
             raise UsageError(
                 f"the orchestrator executed a step before {name!r}, which it waits for",
                 hint="execute a step only after all of step.upstream() returned",
@@ -224,46 +240,48 @@ class Session:
             self._artifacts.update(self.stack.database.artifacts_by_id(missing))
         return {artifact_id: self._artifacts[artifact_id] for artifact_id in wanted}
 
-    def input_ids(self, argument: Input) -> list[str]:
-        """Return the ids of the artifacts that an argument takes, in order."""
-        ids = []
-        for leaf in argument.leaves():
-            if leaf.kind == "output":
-                ids.append(self._output_id(leaf))
-            elif leaf.kind == "artifact":
-                ids.append(leaf.artifact)
-        return ids
+    def inputs(self, step: StepSpec) -> dict[str, tuple[str, ...]]:
+        """Return the ids of the artifacts that each argument of a step takes now, in order.
 
-    def input_artifacts(self, step: StepSpec) -> dict[str, ArtifactRecord]:
+        Asked for once for each attempt: a step before it may be made again meanwhile.
+        """
+        given = {name: self.settled(name).outputs for name in step.upstream()}
+        ids = {
+            name: tuple(leaf.artifact or given[leaf.step][leaf.output] for leaf in _stored(argument))
+            for name, argument in step.inputs.items()
+        }
+        return {name: taken for name, taken in ids.items() if taken}
+
+    def input_artifacts(self, step: StepSpec, inputs: Mapping[str, tuple[str, ...]]) -> dict[str, ArtifactRecord]:
         """Return the artifacts that a step takes, by `step.output` or artifact id."""
-        leaves = [leaf for argument in step.inputs.values() for leaf in argument.leaves() if leaf.kind != "value"]
         names = {
-            (f"{leaf.step}.{leaf.output}" if leaf.kind == "output" else leaf.artifact): (
-                self._output_id(leaf) if leaf.kind == "output" else leaf.artifact
-            )
-            for leaf in leaves
+            leaf.artifact or f"{leaf.step}.{leaf.output}": artifact_id
+            for name, argument in step.inputs.items()
+            for leaf, artifact_id in zip(_stored(argument), inputs.get(name, ()), strict=True)
         }
         found = self.artifacts(names.values())
         return {name: found[artifact_id] for name, artifact_id in names.items()}
 
-    def value(self, argument: Input) -> Any:
-        """Return the value of an argument; stored values are loaded anew each time: nobody sees another's changes."""
+    def value(self, argument: Input, ids: Iterator[str]) -> Any:
+        """Return the value of an argument; stored values are loaded anew each time: nobody sees another's changes.
+
+        Args:
+            argument: The argument.
+            ids: The artifacts that it takes, in order.
+        """
         if argument.kind == "value":
             return from_plain(argument.value)
-        if argument.kind == "dict":
-            return dict(zip(argument.keys, map(self.value, argument.items), strict=True))
-        if argument.kind in ("list", "tuple"):
-            values = [self.value(item) for item in argument.items]
+        if argument.kind in ("list", "tuple", "dict"):
+            values = [self.value(item, ids) for item in argument.items]
+            if argument.kind == "dict":
+                return dict(zip(argument.keys, values, strict=True))
             return values if argument.kind == "list" else tuple(values)
-        [artifact_id] = self.input_ids(argument)
+        artifact_id = next(ids)
         return self.load(self.artifacts([artifact_id])[artifact_id])
 
     def load(self, artifact: ArtifactRecord) -> Any:
         """Return the value of an artifact."""
         return load(artifact, self.stack, self.importer)
-
-    def _output_id(self, leaf: Input) -> str:
-        return self.settled(leaf.step).outputs[leaf.output]
 
     def materializer(self, reference: str) -> Materializer | None:
         """Return the materializer that an output asks for, or None."""
@@ -423,6 +441,11 @@ class Session:
         """Tell whoever shows the progress of this run."""
         if self.progress is not None:
             getattr(self.progress, event)(*map(masked, facts))
+
+
+def _stored(argument: Input) -> list[Input]:
+    """Return the parts of an argument that are artifacts, in order."""
+    return [leaf for leaf in argument.leaves() if leaf.kind != "value"]
 
 
 def interrupt(run_id: str) -> None:

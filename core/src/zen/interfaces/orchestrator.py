@@ -47,8 +47,15 @@ class Launcher(Protocol):
         runs right there, on other threads in a worker process of zen's own.
         """
 
-    def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
+    def died(self, name: str, *, message: str = "", exit_code: int | None = None, blame: bool = True) -> StepRunRecord:
         """Record that the process that was to execute a step is gone, which only its engine can know.
+
+        Args:
+            name: The step.
+            message: The engine's own words on why.
+            exit_code: The exit code of the process, negative for a signal.
+            blame: Whether the step may have done it. False for the steps whose processes the engine ended because
+                another one died: such an attempt is `lost` and uses up no retry, up to ten times.
 
         Returns:
             How the step stands now. `pending` (it had not begun) and `lost` (a retry is left): call `execute` again.

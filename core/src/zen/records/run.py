@@ -84,6 +84,8 @@ class StepRunRecord:
         reason: Why the step was skipped, cached or cancelled, for people.
         worker: The process that ran it: `host`, `pid`.
         warnings: What went wrong without failing the step.
+        counted: Whether it uses up an attempt: not when its process was ended for the sake of another step, or when an
+            input was damaged.
     """
 
     id: str
@@ -100,6 +102,7 @@ class StepRunRecord:
     outputs: dict[str, str] = field(default_factory=dict)
     worker: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    counted: bool = True
 
     @property
     def finished(self) -> bool:

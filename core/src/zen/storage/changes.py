@@ -294,9 +294,12 @@ def remember(key: str, step_run_id: str, at: dt.datetime) -> Change:
     )
 
 
-def forget(key: str) -> Change:
-    """Let no later run find this cache key, because what it leads to is damaged."""
-    return Change(sql="DELETE FROM cache_entry WHERE key = ?", parameters=(key,))
+def forget(key: str, step_run_id: str) -> Change:
+    """Let no later run find this step run under its cache key, because what it gave is damaged.
+
+    What somebody else has made and remembered meanwhile stays.
+    """
+    return Change(sql="DELETE FROM cache_entry WHERE key = ? AND step_run = ?", parameters=(key, step_run_id))
 
 
 def params(step_run_id: str, values: Mapping[str, Any]) -> list[Change]:

@@ -78,6 +78,13 @@ class Database:
         sql = f"{_RUN}{where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
         return [rows.run(row) for row in self.read(sql, (*parameters, limit, offset))]
 
+    def last_run(self, before: int = 0, *, unlike: str = "") -> RunRecord | None:
+        """Return the newest run, or one before it; those with a tag that begins with `unlike` are passed over."""
+        tagged = f"SELECT 1 FROM run_tag t WHERE t.run = run.id AND SUBSTR(t.tag, 1, {len(unlike)}) = ?"
+        where, parameters = (f" WHERE NOT EXISTS ({tagged})", (unlike,)) if unlike else ("", ())
+        found = self.read(f"{_RUN}{where} ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?", (*parameters, before))
+        return rows.run(found[0]) if found else None
+
     def count_runs(
         self,
         *,
@@ -141,7 +148,7 @@ class Database:
             edges.setdefault(row[0], []).append(row[1:])
         return [rows.step_run(row, edges.get(row[0], [])) for row in found]
 
-    def attempts(self, run_id: str) -> list[StepRunRecord]:
+    def attempts_of(self, run_id: str) -> list[StepRunRecord]:
         """Return the attempts of a run in the order in which they started, each with its name, number and state."""
         sql = "SELECT id, run, name, attempt, state FROM step_run WHERE run = ? ORDER BY started_at, name, attempt"
         return [
@@ -160,6 +167,11 @@ class Database:
         """Return the newest attempt of a step, or None if it has none."""
         found = self.read(f"{_STEP} WHERE run = ? AND name = ? ORDER BY attempt DESC LIMIT 1", (run_id, name))
         return rows.step_run(found[0], self._edges(found[0][0])) if found else None
+
+    def attempts(self, run_id: str, name: str) -> list[StepRunRecord]:
+        """Return every attempt of a step, the first one first."""
+        found = self.read(f"{_STEP} WHERE run = ? AND name = ? ORDER BY attempt", (run_id, name))
+        return [rows.step_run(row, self._edges(row[0])) for row in found]
 
     def failed_steps(self, run_id: str) -> list[str]:
         """Return the names of the steps whose newest attempt ended badly."""

@@ -57,8 +57,8 @@ class FileLock:
     not keep it alive when the parent dies.
 
     Args:
-        path: The lock file. It is created when needed, in a folder that exists, and never removed by this class; who
-            removes it while others use it does no harm.
+        path: The lock file. It is created when needed, in a folder that exists, and removed by `discard` only: who
+            removes it without holding it takes it away from whoever does.
     """
 
     def __init__(self, path: Path | str) -> None:

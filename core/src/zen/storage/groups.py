@@ -11,6 +11,8 @@ from zen.storage.database import Database
 
 GROUP_TAG = "group:"
 """What the tag of a group begins with; its name follows."""
+REPRODUCES = "reproduces:"
+"""What the tag of a run begins with that repeats another one; the id of that one follows."""
 _LARGEST = 2**62
 
 

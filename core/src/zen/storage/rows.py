@@ -8,7 +8,7 @@ from typing import Any
 
 from zen.identity import dumps
 from zen.interfaces import Row
-from zen.records import ArtifactRecord, RunRecord, StepRunRecord, from_json, to_json
+from zen.records import FINAL, ArtifactRecord, RunRecord, StepRunRecord, from_json, to_json
 from zen.secrets.recorded import masked
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -18,7 +18,7 @@ RUN_COLUMNS = "id, name, pipeline, state, stack, plan, snapshot, created_at, sta
 STEP_COLUMNS = "id, run, name, attempt, state, started_at, finished_at, detail"
 ARTIFACT_COLUMNS = "id, name, version, digest, type, manifest, materializer, run, step_run, output, created_at, detail"
 _RUN_DETAIL = ("parameters", "tags", "trackers", "warnings", "error", "environment", "owner", "durability", "resumes")
-_STEP_DETAIL = ("cache", "error", "reason", "worker", "warnings")
+_STEP_DETAIL = ("cache", "error", "reason", "worker", "warnings", "counted")
 _ARTIFACT_DETAIL = ("metadata", "tags")
 
 
@@ -71,10 +71,14 @@ def run(row: Row) -> RunRecord:
 
 
 def step_run(row: Row, edges: list[Row]) -> StepRunRecord:
-    """Return the step run of a row of `STEP_COLUMNS` and its edges (direction, slot, position, artifact) in order."""
+    """Return the step run of a row of `STEP_COLUMNS` and its edges (direction, slot, position, artifact) in order.
+
+    Edges are committed with the end of a step run. Where it is open by its row, they were read after a commit that the
+    row was read before, and are left out.
+    """
     inputs: dict[str, tuple[str, ...]] = {}
     outputs: dict[str, str] = {}
-    for direction, slot, _, artifact_id in edges:
+    for direction, slot, _, artifact_id in edges if row[4] in FINAL else ():
         if direction == "out":
             outputs[slot] = artifact_id
         else:

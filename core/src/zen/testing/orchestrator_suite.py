@@ -14,7 +14,7 @@ from zen.records import FINAL, RUN_STATES, CodeRef, Input, Plan, StackSpec, Step
 from zen.testing.checks import DoesNotApply, NotVerified, require
 from zen.testing.fakes.launcher import FakeLauncher
 from zen.testing.pipelines import as_text, interrupt_pipeline, run_pipeline
-from zen.testing.suite import ComponentSuite
+from zen.testing.suite import ComponentSuite, since
 from zen.testing.waiting import where, within
 
 if TYPE_CHECKING:
@@ -95,6 +95,33 @@ def after(value: str) -> int:
 def flow():
     after(dies(os.getpid()))
     PARALLEL
+"""
+_BESIDE = """
+def until(name, seconds):
+    import time
+    deadline = time.monotonic() + seconds
+    while not os.path.exists(name) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+@step
+def dies(launcher: int) -> str:
+    import signal
+    if os.getpid() != launcher:
+        until("beside", 5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "in the launching process"
+
+@step
+def beside() -> int:
+    if not os.path.exists("beside"):
+        open("beside", "w").close()
+        until("what never comes", 3)
+    return 7
+
+@pipeline
+def flow():
+    dies(os.getpid())
+    beside()
 """
 _SLEEPING = """
 @step
@@ -300,6 +327,21 @@ class OrchestratorSuite(ComponentSuite):
     def test_a_process_that_dies_beside_another_step_ends_no_run_early(self, kit: Kit) -> None:
         """With another step beside it, a step whose process dies still leaves every step with a final state."""
         self._killed(kit, beside=True)
+
+    @since("0.2")
+    def test_a_process_that_dies_costs_no_other_step_its_attempt(self, kit: Kit) -> None:
+        """A step without retries that runs beside one whose process dies completes, in another process if need be."""
+        found = run_pipeline(kit, _BESIDE, seconds=self.seconds)
+        if found["steps"].get("dies", {}).get("outputs"):
+            raise DoesNotApply("its steps run in the launching process")
+        states = {name: step["state"] for name, step in found["steps"].items()}
+        require(
+            states == {"dies": "failed", "beside": "completed"},
+            tried="a step that kills its own process while another one runs, on a stack with this orchestrator",
+            came=as_text(found),
+            do="call launcher.died(name, blame=False) for steps whose processes ended with that of another step, and"
+            " execute them again; where nobody knows which one did it, for all, and execute these one at a time",
+        )
 
     def test_ctrl_c_ends_a_run(self, kit: Kit) -> None:
         """Ctrl-C ends the run in time: it is `cancelled`, no step is left open and no process goes on."""

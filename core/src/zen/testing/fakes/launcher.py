@@ -58,7 +58,7 @@ class FakeLauncher:
         self._note("end", name)
         return StepRunRecord(id=name, run_id=self.run_id, name=name, state=self.states.get(name, "completed"))
 
-    def died(self, name: str, *, message: str = "", exit_code: int | None = None) -> StepRunRecord:
+    def died(self, name: str, *, message: str = "", exit_code: int | None = None, blame: bool = True) -> StepRunRecord:
         """Write down that the process of a step died: that was its last attempt."""
         self._note("died", name)
         return StepRunRecord(id=name, run_id=self.run_id, name=name, state="failed")
