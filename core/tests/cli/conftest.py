@@ -58,26 +58,29 @@ Zen = Callable[..., Result]
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty project, which is the current folder; nothing from outside chooses a stack."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an empty project, which is the current folder; nothing from outside chooses a stack.
+
+    What runs load and open in this process is gone afterwards: the next test may have a file of the same name.
+    """
     for name in [name for name in os.environ if name.startswith("ZEN_")]:
         monkeypatch.delenv(name)
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield tmp_path
+    close_all()
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture
-def pipelines(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return the project with a file `flow.py`; what runs load and open in this process is gone afterwards."""
+def pipelines(project: Path) -> Path:
+    """Return the project with a file `flow.py`."""
     (project / "flow.py").write_text(FLOW, encoding="utf-8")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield project
-    close_all()
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(project)):
-            del sys.modules[name]
+    return project
 
 
 @pytest.fixture
