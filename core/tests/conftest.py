@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +19,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from zen import *
 """
-
-# A shell that starts tests in the background ignores Ctrl-C, for all that they start as well.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

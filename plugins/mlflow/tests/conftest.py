@@ -54,11 +54,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database: making one takes a second, copying it nothing."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    create_database(path, str(path.parent))
-    return path
+def template(made_once: Callable[..., Path]) -> Path:
+    """An empty MLflow database: making one takes seconds, copying it nothing."""
+    return made_once("mlflow.db", lambda path: create_database(path, str(path.parent)))
 
 
 LINE = """
