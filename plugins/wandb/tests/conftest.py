@@ -206,11 +206,21 @@ def _read_run(path: Path) -> Logged:
 
 
 @pytest.fixture
-def offline(tmp_path: Path) -> Callable[..., list[Logged]]:
-    """Read all runs of a folder from W&B's own files, by second and id. By default all have ended."""
+def offline(tmp_path: Path, read_runs: Callable[..., list[Logged]]) -> Callable[..., list[Logged]]:
+    """Read the runs of this test, or of another folder."""
 
     def read(folder: Path = tmp_path / ".zen", *, ended: bool = True) -> list[Logged]:
-        deadline = time.monotonic() + 10  # `finish` returns a moment before W&B's process has written the file
+        return read_runs(folder, ended=ended)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def read_runs() -> Callable[..., list[Logged]]:
+    """Read all runs of a folder from W&B's own files, by second and id. By default all have ended."""
+
+    def read(folder: Path, *, ended: bool = True) -> list[Logged]:
+        deadline = time.monotonic() + 60  # `finish` returns a moment before W&B's process has written the file
         while True:
             found = [_read_run(path) for path in sorted(folder.glob("wandb/offline-run-*/*.wandb"))]
             if not ended or all(run.exit_code is not None for run in found) or time.monotonic() > deadline:
