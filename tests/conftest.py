@@ -72,7 +72,7 @@ def _entry_points(entries: Mapping[str, Mapping[str, str]]) -> list[str]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def root() -> Path:
     """Return the repository."""
     return ROOT
@@ -99,6 +99,14 @@ def tool() -> Callable[[str], ModuleType]:
     return load
 
 
+@pytest.fixture(scope="session")
+def mlflow_database(made_once: Callable[..., Path]) -> Path:
+    """Return an empty MLflow database: making one takes seconds, copying it nothing."""
+    from zen_plugin_mlflow.connection import create_database
+
+    return made_once("mlflow.db", lambda path: create_database(path, str(path.parent)))
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Return an environment without settings of zen or MLflow, and with the interpreter's own programs first."""
@@ -123,29 +131,46 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, environment: dict[str, str]) -> Run:
+def run(tmp_path: Path, new_run: Callable[[Path], Run]) -> Run:
     """Run a command in the temporary folder; it must succeed unless `code` says otherwise."""
+    return new_run(tmp_path)
 
-    def call(
-        *command: str | Path, cwd: Path | None = None, code: int = 0, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(part) for part in command],
-            cwd=cwd or tmp_path,
-            env={**environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done
 
-    return call
+@pytest.fixture(scope="session")
+def new_run() -> Callable[[Path], Run]:
+    """Make what runs commands in a folder, which is their home as well."""
+
+    def make(home: Path) -> Run:
+        environment = _environment(home)
+
+        def call(
+            *command: str | Path, cwd: Path = home, code: int = 0, **variables: str
+        ) -> subprocess.CompletedProcess[str]:
+            done = subprocess.run(
+                [str(part) for part in command],
+                cwd=cwd,
+                env={**environment, **variables},
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+            assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
+            return done
+
+        return call
+
+    return make
 
 
 @pytest.fixture
-def zen(run: Run) -> Run:
+def zen(run: Run, new_zen: Callable[[Run], Run]) -> Run:
     """Run a `zen` command."""
+    return new_zen(run)
+
+
+@pytest.fixture(scope="session")
+def new_zen() -> Callable[[Run], Run]:
+    """Make what runs `zen` commands of what runs commands."""
     program = shutil.which("zen", path=str(Path(sys.executable).parent))
     assert program, "the tests run in an environment with zen-hub installed: python3 dev.py test"
-    return lambda *arguments, **settings: run(program, *arguments, **settings)
+    return lambda run: lambda *arguments, **settings: run(program, *arguments, **settings)

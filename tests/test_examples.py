@@ -9,25 +9,15 @@ import sys
 
 import pytest
 
-MLFLOW = """
-import json, sys
-from mlflow import MlflowClient
-client = MlflowClient(sys.argv[1])
-run = client.get_run(sys.argv[2])
-steps = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
-print(json.dumps({
-    "status": run.info.status, "tags": run.data.tags, "params": run.data.params,
-    "steps": {s.data.tags["zen.step"]: {"params": s.data.params, "metrics": s.data.metrics, "status": s.info.status}
-              for s in steps},
-}))
-"""
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def wine(root, tmp_path):
-    """Return a copy of the wine example."""
-    folder = tmp_path / "wine"
-    shutil.copytree(root / "examples" / "wine", folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
+def copied(folder, example, database=None):
+    """Copy an example, with an empty MLflow database for those that want none made."""
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
+    (folder / ".zen").mkdir()
+    if database is not None:
+        shutil.copy(database, folder / ".zen" / "mlflow.db")
     return folder
 
 
@@ -35,43 +25,86 @@ def shown(zen, ref, cwd):
     return json.loads(zen("show", ref, "--json", cwd=cwd).stdout)
 
 
-def in_mlflow(run, reference, cwd):
-    done = run(sys.executable, "-c", MLFLOW, reference["tracking_uri"], reference["run_id"], cwd=cwd)
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture
+def in_mlflow(tmp_path, monkeypatch):
+    """Read what MLflow has of a run, by its own client."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.chdir(tmp_path)  # its defaults write to the current folder
+    from mlflow import MlflowClient
+
+    def read(reference):
+        client = MlflowClient(reference["tracking_uri"])
+        run = client.get_run(reference["run_id"])
+        steps = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+        return run, {step.data.tags["zen.step"]: step.data for step in steps}
+
+    return read
 
 
-def test_one_file_runs_unchanged_on_two_stacks_and_inference_uses_its_model(wine, zen, run):
-    zen("run", "training.py", "--stack", "local", cwd=wine)
-    local = shown(zen, "last", wine)
-    zen("run", "training.py", "--stack", "tracked", "--no-cache", cwd=wine)
-    tracked = shown(zen, "last", wine)
+@pytest.fixture(scope="module")
+def wine(root, new_run, new_zen, mlflow_database, tmp_path_factory):
+    """Return the wine example after a run on each of its stacks: its folder, `zen`, and what is shown of the runs."""
+    home = tmp_path_factory.mktemp("wine")
+    zen, folder = new_zen(new_run(home)), copied(home / "wine", root / "examples" / "wine", mlflow_database)
+    runs = {}
+    for stack in ("local", "tracked"):
+        zen("run", "training.py", "--trees", "4", "--stack", stack, "--no-cache", cwd=folder)
+        runs[stack] = shown(zen, "last", folder)
+    return folder, zen, runs
+
+
+def test_one_file_runs_unchanged_on_two_stacks(wine, in_mlflow):
+    _, _, runs = wine
+    local, tracked = runs["local"], runs["tracked"]
     assert tracked["metrics"] == local["metrics"]
     assert {step["name"] for step in tracked["steps"]} == {"load", "train", "train_2", "train_3", "choose"}
+    run, steps = in_mlflow(tracked["trackers"]["mlflow"])
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["zen.run_id"] == tracked["id"]
+    assert run.data.params["trees"] == "4"
+    assert steps["train_2"].params == {"depth": "2", "trees": "4"}
+    assert steps["choose"].metrics["accuracy"] == tracked["metrics"]["accuracy"]
 
-    seen = in_mlflow(run, tracked["trackers"]["mlflow"], wine)
-    assert seen["status"] == "FINISHED"
-    assert seen["tags"]["zen.run_id"] == tracked["id"]
-    assert seen["params"]["trees"] == "40"
-    assert seen["steps"]["train_2"]["params"] == {"depth": "2", "trees": "40"}
-    assert seen["steps"]["choose"]["metrics"]["accuracy"] == tracked["metrics"]["accuracy"]
 
-    zen("run", "inference.py:inference", "--rows", "12", cwd=wine)
-    inference = shown(zen, "last", wine)
+@pytest.mark.parametrize("stack", ["local", "tracked"])
+def test_the_wine_example_is_reproduced_with_every_step_identical(wine, stack):
+    folder, zen, runs = wine
+    file = folder / "training.py"
+    text = file.read_text()
+    assert "max_depth=depth" in text
+    file.write_text(text.replace("max_depth=depth", "max_depth=1"))
+    try:
+        found = json.loads(zen("reproduce", runs[stack]["id"], "--stack", stack, "--json", cwd=folder).stdout)
+    finally:
+        file.write_text(text)
+    assert {step["name"]: step["verdict"] for step in found["steps"]} == dict.fromkeys(
+        ("load", "train", "train_2", "train_3", "choose"), "identical"
+    )
+    again = shown(zen, found["run"], folder)
+    assert (again["tags"][-1], again["trackers"]) == (f"reproduces:{found['of']}", {})
+
+
+@pytest.mark.parametrize("stack", ["local", "tracked"])
+def test_inference_uses_the_model_and_is_reproduced(wine, stack):
+    folder, zen, _ = wine
+    zen("run", "inference.py:inference", "--rows", "12", "--stack", stack, cwd=folder)
+    inference = shown(zen, "last", folder)
     [predict] = [step for step in inference["steps"] if step["name"] == "predict"]
     assert any(item["name"] == "wine_model" for item in predict["inputs"]["model"])
-    artifact = json.loads(zen("artifact", "show", "wine_predictions", "--json", cwd=wine).stdout)
+    artifact = json.loads(zen("artifact", "show", "wine_predictions", "--json", cwd=folder).stdout)
     assert artifact["metadata"] == {"kind": "file"} or artifact["name"] == "wine_predictions"
+    assert json.loads(zen("reproduce", "last", "--stack", stack, "--json", cwd=folder).stdout)["reproduced"]
 
 
-def test_the_demo_shows_the_run_its_metrics_and_its_artifacts(zen, run, tmp_path):
+def test_the_demo_shows_the_run_its_metrics_and_its_artifacts(zen, in_mlflow, tmp_path):
     done = zen("demo", cwd=tmp_path)
     for word in ("completed", "accuracy", "roc_auc", "tumor_classifier", "regularization", "mlflow ui"):
         assert word in done.stdout, done.stdout
     details = shown(zen, "last", tmp_path / "zen-demo")
     assert details["metrics"]["accuracy"] > 0.95
-    seen = in_mlflow(run, details["trackers"]["mlflow"], tmp_path / "zen-demo")
-    assert seen["steps"]["evaluate"]["metrics"]["accuracy"] == details["metrics"]["accuracy"]
-    assert seen["steps"]["train"]["params"] == {"regularization": "1.0"}
+    _, steps = in_mlflow(details["trackers"]["mlflow"])
+    assert steps["evaluate"].metrics["accuracy"] == details["metrics"]["accuracy"]
+    assert steps["train"].params == {"regularization": "1.0"}
 
     again = zen("demo", cwd=tmp_path)
     assert "cached" in again.stdout
@@ -110,22 +143,20 @@ ROWS = [
 
 
 @pytest.fixture
-def tumors(root, tmp_path):
+def tumors(root, tmp_path, mlflow_database):
     """Return a copy of the example from data to endpoint."""
-    folder = tmp_path / "tumors"
-    shutil.copytree(root / "examples" / "tumors", folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
-    return folder
+    return copied(tmp_path / "tumors", root / "examples" / "tumors", mlflow_database)
 
 
-def test_checked_data_becomes_an_endpoint_and_the_endpoint_leads_back(tumors, zen, run):
+def test_checked_data_becomes_an_endpoint_and_the_endpoint_leads_back(tumors, zen, run, in_mlflow):
     zen("run", "training.py", cwd=tumors)
     trained = shown(zen, "last", tumors)
     assert (trained["state"], trained["warnings"]) == ("completed", [])
     steps = {step["name"]: step for step in trained["steps"]}
 
     # Both trackers have it, read back by their own means.
-    seen = in_mlflow(run, trained["trackers"]["mlflow"], tumors)
-    assert seen["steps"]["judge"]["metrics"]["roc_auc"] == trained["metrics"]["roc_auc"]
+    _, seen = in_mlflow(trained["trackers"]["mlflow"])
+    assert seen["judge"].metrics["roc_auc"] == trained["metrics"]["roc_auc"]
     offline = list((tumors / ".zen" / "wandb").glob("offline-run-*/*.wandb"))
     assert len(offline) == 5  # the run, and a run for each step
 
@@ -170,8 +201,7 @@ def test_checked_data_becomes_an_endpoint_and_the_endpoint_leads_back(tumors, ze
 
 
 def test_the_sweep_finds_the_best_parameters_and_loads_its_data_once(root, zen, run, tmp_path):
-    folder = tmp_path / "sweep"
-    shutil.copytree(root / "examples" / "sweep", folder, ignore=shutil.ignore_patterns(".zen", "__pycache__"))
+    folder = copied(tmp_path / "sweep", root / "examples" / "sweep")
     done = run(sys.executable, "training.py", cwd=folder)
     assert "best of 6: {'gamma': 0.001, 'penalty': 10.0" in done.stdout
 

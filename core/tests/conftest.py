@@ -86,6 +86,27 @@ def script(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Install a stranger's plugin: a folder with metadata and modules, on the path of this process and of new ones."""
+
+    def install(name: str, *flavors: str, light: str, version: str = "0.3", **modules: str) -> Path:
+        """Write `NAME_light` with the flavors, by default the one of that name, and more modules; return the folder."""
+        site = tmp_path.parent / f"{tmp_path.name}-site"
+        metadata = site / f"zen_plugin_{name}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        entries = "".join(f"{flavor} = {name}_light\n" for flavor in flavors or (name,))
+        (metadata / "entry_points.txt").write_text(f"[zen.plugins.v1]\n{entries}", encoding="utf-8")
+        for module, text in {f"{name}_light": light, **modules}.items():
+            (site / f"{module}.py").write_text(text, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+        return site
+
+    return install
+
+
 @pytest.fixture(autouse=True)
 def _more_known_plugins(monkeypatch):
     """Let messages know of plugins that this repository does not have, so that tests can ask for what is missing."""

@@ -61,7 +61,7 @@ Zen = Callable[..., Result]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return an empty project, which is the current folder; nothing from outside chooses a stack.
 
-    What runs load and open in this process is gone afterwards.
+    What runs load and open in this process is gone afterwards: the next test may have a file of the same name.
     """
     for name in [name for name in os.environ if name.startswith("ZEN_")]:
         monkeypatch.delenv(name)

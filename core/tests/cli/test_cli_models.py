@@ -30,13 +30,9 @@ def zen_flavors():
 
 
 @pytest.fixture
-def models(zen, project, monkeypatch, tmp_path):
+def models(zen, project, install_plugin):
     """A project with two versions of a model, the first of them the champion, and a stack that serves."""
-    site = tmp_path / "site"
-    (site / "zen_plugin_shelf-0.3.dist-info").mkdir(parents=True)
-    (site / "zen_plugin_shelf-0.3.dist-info" / "entry_points.txt").write_text("[zen.plugins.v1]\nshelf = shelf_light\n")
-    (site / "shelf_light.py").write_text(LIGHT)
-    monkeypatch.syspath_prepend(str(site))
+    install_plugin("shelf", light=LIGHT)
     stacks = {"serving": {"model_deployer": "shelf"}, "bare": {}}
     (project / "zen.yaml").write_text(json.dumps({"default_stack": "serving", "stacks": stacks}))
     (project / "training.py").write_text(FLOW)

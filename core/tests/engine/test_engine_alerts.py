@@ -54,15 +54,9 @@ def flow(fail: bool = False):
 
 
 @pytest.fixture
-def paper(home, monkeypatch):
+def paper(home, install_plugin):
     """Install an alerter that writes to a file; return what chooses its stack."""
-    site = home.parent / f"{home.name}-site"
-    (site / "zen_plugin_paper-0.3.dist-info").mkdir(parents=True)
-    (site / "zen_plugin_paper-0.3.dist-info" / "entry_points.txt").write_text("[zen.plugins.v1]\npaper = paper_light\n")
-    (site / "paper_light.py").write_text(LIGHT)
-    (site / "paper_parts.py").write_text(PARTS)
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    install_plugin("paper", light=LIGHT, paper_parts=PARTS)
 
     def choose(entry: object = "paper", **settings: str) -> None:
         stacks = {"told": {"alerter": entry, "settings": settings}, "silent": {}}

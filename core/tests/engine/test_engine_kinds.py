@@ -48,15 +48,9 @@ def featured():
 
 
 @pytest.fixture
-def kinds(home, monkeypatch, define):
+def kinds(home, install_plugin, define):
     """Install both, and return the flow on a stack that has what is asked for."""
-    site = home.parent / f"{home.name}-site"
-    (site / "zen_plugin_kinds-0.3.dist-info").mkdir(parents=True)
-    entries = "[zen.plugins.v1]\nbeside = kinds_light\nmemory = kinds_light\n"
-    (site / "zen_plugin_kinds-0.3.dist-info" / "entry_points.txt").write_text(entries)
-    (site / "kinds_light.py").write_text(LIGHT)
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    install_plugin("kinds", "beside", "memory", light=LIGHT)
 
     def choose(**kinds: str):
         (home / "zen.yaml").write_text(json.dumps({"default_stack": "one", "stacks": {"one": kinds}}))

@@ -43,24 +43,15 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def orchestrator(home, monkeypatch):
+def orchestrator(home, install_plugin):
     """Install an orchestrator whose `run` has that body, and make it the project's."""
 
     def install(body: str) -> Path:
-        site = home / "site"
-        (site / "zen_plugin_mine-1.0.dist-info").mkdir(parents=True)
-        (site / "zen_plugin_mine-1.0.dist-info" / "entry_points.txt").write_text(
-            "[zen.plugins.v1]\nmine = mine_light\n"
-        )
-        (site / "mine_light.py").write_text(PLUGIN)
         lines = "".join(f"        {line}\n" for line in dedent(body).strip().splitlines())
         head = "import pickle, os, subprocess, sys, threading\nfrom zen.interfaces import Orchestrator\n"
-        (site / "mine_parts.py").write_text(
-            f"{head}\nclass Mine(Orchestrator):\n    def run(self, plan, launcher):\n{lines}"
-        )
-        monkeypatch.syspath_prepend(str(site))
+        parts = f"{head}\nclass Mine(Orchestrator):\n    def run(self, plan, launcher):\n{lines}"
         (home / "zen.yaml").write_text("stacks: {one: {orchestrator: mine}}\ndefault_stack: one\n")
-        return site
+        return install_plugin("mine", light=PLUGIN, mine_parts=parts)
 
     return install
 

@@ -145,18 +145,10 @@ GOOD = [
 
 
 @pytest.fixture
-def stranger(home, monkeypatch) -> Path:
-    """Install the stranger's plugin: a folder with metadata and modules, on the path."""
-    site = home.parent / f"{home.name}-site"
-    (site / "zen_plugin_stranger-0.3.dist-info").mkdir(parents=True)
-    entries = "".join(
-        f"{name} = stranger_light\n" for name in ("plain", "pool", "steady", "forgets", "fails", "exits", "fair")
-    )
-    (site / "zen_plugin_stranger-0.3.dist-info" / "entry_points.txt").write_text(f"[zen.plugins.v1]\n{entries}")
-    (site / "stranger_light.py").write_text(LIGHT)
-    (site / "stranger_parts.py").write_text(PARTS)
-    monkeypatch.syspath_prepend(str(site))
-    return site
+def stranger(install_plugin) -> Path:
+    """Install the stranger's plugin, and return its folder."""
+    flavors = ("plain", "pool", "steady", "forgets", "fails", "exits", "fair")
+    return install_plugin("stranger", *flavors, light=LIGHT, stranger_parts=PARTS)
 
 
 def choose(home: Path, orchestrator: str) -> None:

@@ -82,14 +82,9 @@ def flow():
 
 
 @pytest.fixture
-def book(home, monkeypatch):
+def book(home, install_plugin):
     """Install a tracker that writes to a file; return what chooses a stack with such trackers."""
-    site = home.parent / f"{home.name}-site"
-    (site / "zen_plugin_book-0.3.dist-info").mkdir(parents=True)
-    (site / "zen_plugin_book-0.3.dist-info" / "entry_points.txt").write_text("[zen.plugins.v1]\nbook = book_light\n")
-    (site / "book_light.py").write_text(LIGHT)
-    (site / "book_parts.py").write_text(PARTS)
-    monkeypatch.syspath_prepend(str(site))
+    install_plugin("book", light=LIGHT, book_parts=PARTS)
 
     def choose(*entries: dict) -> None:
         trackers = [{"flavor": "book", **entry} for entry in entries]

@@ -60,15 +60,9 @@ def checked(**options):
 
 
 @pytest.fixture
-def rows(home, monkeypatch):
+def rows(home, install_plugin):
     """Install a validator for lists of dicts; return what chooses the validators of the stack."""
-    site = home.parent / f"{home.name}-site"
-    (site / "zen_plugin_rows-0.3.dist-info").mkdir(parents=True)
-    entries = "[zen.plugins.v1]\nrows = rows_light\nfew = rows_light\n"
-    (site / "zen_plugin_rows-0.3.dist-info" / "entry_points.txt").write_text(entries)
-    (site / "rows_light.py").write_text(LIGHT)
-    (site / "few_parts.py").write_text(PARTS)
-    monkeypatch.syspath_prepend(str(site))
+    install_plugin("rows", "rows", "few", light=LIGHT, few_parts=PARTS)
 
     def choose(*flavors: str) -> None:
         stacks = {"checked": {"data_validator": list(flavors)} if flavors else {}}

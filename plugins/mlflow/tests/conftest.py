@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import logging
 import os
 import shutil
@@ -53,11 +54,29 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database: making one takes a second, copying it nothing."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    create_database(path, str(path.parent))
-    return path
+def template(made_once: Callable[..., Path]) -> Path:
+    """An empty MLflow database: making one takes seconds, copying it nothing."""
+    return made_once("mlflow.db", lambda path: create_database(path, str(path.parent)))
+
+
+LINE = """
+from dataclasses import dataclass
+
+@dataclass
+class Line:
+    factors: list[float]
+
+    def predict(self, data):
+        return [float(sum(f * x for f, x in zip(self.factors, row))) for row in getattr(data, "values", data)]
+"""
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A model of the project itself. Its server starts in half of the time that one with scikit-learn takes."""
+    (tmp_path / "mlflow_line.py").write_text(LINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("mlflow_line").Line([0.5, 2.0])
 
 
 @pytest.fixture

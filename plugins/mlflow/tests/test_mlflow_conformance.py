@@ -122,13 +122,19 @@ class TestMLflowDeployer(OnFile, ModelDeployerSuite):
         "unreachable": "deployments run on this machine, and need no service",
     }
 
+    served: Any
+
+    @pytest.fixture(autouse=True)
+    def of_the_project(self, line: Any) -> None:
+        self.served = line
+
     def model(self, kit: Kit) -> tuple[Mapping[str, Path], Any, Any]:
         data = [[0.5, 1.0], [3, 2]]
-        folder, model = kit.tmp_path / "packed", fitted()
+        folder = kit.tmp_path / "packed"
         if not folder.exists():
-            pack(model, folder)
+            pack(self.served, folder)
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        return files, data, model.predict(data).tolist()
+        return files, data, self.served.predict(data)
 
     def broken(self, kit: Kit) -> Mapping[str, Path]:
         files = dict(self.model(kit)[0])

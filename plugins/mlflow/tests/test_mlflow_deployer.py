@@ -22,10 +22,12 @@ import pytest
 from zen import pack
 from zen.errors import ComponentError, ComponentUnavailable, UsageError
 from zen.records import Deployment, ModelVersion
-from zen_plugin_mlflow import processes
+from zen_plugin_mlflow import processes, served_model
 from zen_plugin_mlflow.config import MLflowDeployerConfig, MLflowRegistryConfig
+from zen_plugin_mlflow.connection import Connection
 from zen_plugin_mlflow.deployer import MLflowDeployer
 from zen_plugin_mlflow.deployments import Folder
+from zen_plugin_mlflow.place import locate
 from zen_plugin_mlflow.registry import MLflowRegistry
 
 # mlflow-skinny serves no models; zen-plugin-sklearn saves the ones of these tests.
@@ -55,15 +57,15 @@ def deployer(host: Any) -> Iterator[Deployer]:
 
 
 @pytest.fixture
-def model() -> Any:
+def ridge() -> Any:
     from sklearn.linear_model import Ridge
 
     return Ridge().fit([[0.0, 1.0], [1.0, 3.0], [2.0, 1.0]], [0.0, 1.0, 2.0])
 
 
 @pytest.fixture
-def files(model: Any, tmp_path: Path) -> dict[str, Path]:
-    return pack(model, tmp_path / "packed")
+def files(line: Any, tmp_path: Path) -> dict[str, Path]:
+    return pack(line, tmp_path / "packed")
 
 
 def get(url: str) -> int:
@@ -71,13 +73,13 @@ def get(url: str) -> int:
         return int(answer.status)
 
 
-def test_endpoint_is_that_of_mlflow(deployer: Deployer, files: dict[str, Path], model: Any, host: Any) -> None:
-    component = deployer()
+def test_endpoint_is_that_of_mlflow(deployer: Deployer, ridge: Any, host: Any, tmp_path: Path) -> None:
+    component, files = deployer(), pack(ridge, tmp_path / "packed")
     made = component.deploy("churn", ModelVersion(model="m", version=3, metadata=COLUMNS), files, {})
     assert (made.state, made.metadata["source"], made.metadata["columns"]) == ("ready", "files", ["age", "income"])
     root = made.url.removesuffix("/invocations")
     assert [get(f"{root}/{path}") for path in ("ping", "health", "version")] == [200, 200, 200]
-    wanted = pytest.approx(model.predict(ROWS).tolist())
+    wanted = pytest.approx(ridge.predict(ROWS).tolist())
     names = ("age", "income")
     for data in (
         ROWS,
@@ -94,25 +96,25 @@ def test_endpoint_is_that_of_mlflow(deployer: Deployer, files: dict[str, Path], 
     assert not (host.state / "mlruns").exists()
 
 
-def test_registered_model_is_the_one_that_is_served(
-    deployer: Deployer, files: dict[str, Path], model: Any, host: Any
-) -> None:
+def test_registered_model_is_the_one_that_is_served(deployer: Deployer, ridge: Any, host: Any) -> None:
     registry = MLflowRegistry(MLflowRegistryConfig())
     registry.open(host)
-    host.artifacts.values["a1"] = model
+    host.artifacts.values["a1"] = ridge
     version = registry.register(ModelVersion(model="churn", version=1, artifact="a1", run_id="r1"))
     made = deployer().deploy("churn", version, {}, {})
     assert (made.state, made.metadata["source"]) == ("ready", "models:/churn/1"), made.reason
-    assert deployer().predict("churn", ROWS) == pytest.approx(model.predict(ROWS).tolist())
+    assert deployer().predict("churn", ROWS) == pytest.approx(ridge.predict(ROWS).tolist())
 
 
 @pytest.mark.parametrize("uri", ["models:/churn/1", "models:/other/5", "s3://bucket/x"])
-def test_uri_of_another_registry_is_not_taken(deployer: Deployer, files: dict[str, Path], host: Any, uri: str) -> None:
+def test_uri_of_another_registry_is_not_taken(host: Any, uri: str, tmp_path: Path) -> None:
     registry = MLflowRegistry(MLflowRegistryConfig())
     registry.open(host)
     registry.register(ModelVersion(model="churn", version=1, run_id="of another run"))
-    made = deployer().deploy("churn", ModelVersion(model="m", version=1, uri=uri, run_id="r1"), files, {})
-    assert (made.state, made.metadata["source"]) == ("ready", "files"), made.reason
+    connection = Connection(locate(None, host), host.log)
+    version = ModelVersion(model="m", version=1, uri=uri, run_id="r1")
+    assert served_model.fetch(version, tmp_path / "model", connection, can_wait=True) == ""
+    assert not (tmp_path / "model").exists()
 
 
 def test_store_that_is_away_matters_without_files_only(
@@ -311,6 +313,29 @@ def test_another_process_with_the_same_id_is_left_alone() -> None:
     mine = processes.Process(pid=os.getpid(), born="another time")
     assert not processes.is_alive(mine)
     processes.end(mine, 1)  # would end these tests
+
+
+HEADLESS = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="others are asked by ps")
+def test_process_is_alive_as_long_as_one_of_its_threads(tmp_path: Path) -> None:
+    """What is killed on a busy machine is a zombie before its threads have let go of its port."""
+    command = [sys.executable, "-c", HEADLESS]
+    started = processes.start(command, folder=tmp_path, log=tmp_path / "log", environment=os.environ)
+    try:
+        end = time.monotonic() + 60
+        while " Z " not in Path(f"/proc/{started.pid}/stat").read_text() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert " Z " in Path(f"/proc/{started.pid}/stat").read_text()
+        assert processes.is_alive(started)
+    finally:
+        processes.send(started, signal.SIGKILL)
+    assert processes.await_end(started, 60)
 
 
 def test_check_names_what_is_missing(deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,15 @@ class Model:
             return self.number
         if word == "sleep":
             time.sleep(row[1])
+        elif word == "wait":  # until the second file is there; the first one says that it does
+            open(row[1], "w").close()
+            while not os.path.exists(row[2]):
+                time.sleep(0.01)
+        elif word == "meet":  # others who do
+            open(os.path.join(row[1], str(os.getpid())), "w").close()
+            while len(os.listdir(row[1])) < row[2]:
+                time.sleep(0.01)
+            return row[2]
         elif word == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         elif word == "exit":
@@ -55,6 +64,8 @@ class Model:
         elif word == "object":
             return object()
         elif word == "hang":
+            if len(row) > 1:
+                open(row[1], "w").close()
             signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL})
             while True:
                 pass

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -79,20 +80,22 @@ def test_after_deploy_only_the_new_version_answers(deployer: ServeDeployer, pack
 
 
 def test_a_request_under_way_is_answered_by_the_old_version(
-    deployer: ServeDeployer, pack: Any, version: Any, ask: Callable[..., Any], place: Any
+    deployer: ServeDeployer, pack: Any, version: Any, ask: Callable[..., Any], place: Any, tmp_path: Path
 ) -> None:
-    made = deployer.deploy("churn", version(1), pack("Model(1)"), {})
-    slow = json.dumps({"data": [["sleep", 6]]}).encode()
+    made = deployer.deploy("churn", version(1), pack("Model(1)"), {"request_timeout": 120})
+    slow = json.dumps({"data": [["wait", str(tmp_path / "waits"), str(tmp_path / "go")]]}).encode()
     answers: list[Any] = []
     asking = threading.Thread(target=lambda: answers.append(ask(made, "POST", "/predict", slow)))
     asking.start()
-    time.sleep(0.3)
+    while not (tmp_path / "waits").exists() and asking.is_alive():
+        time.sleep(0.01)
     deployer.deploy("churn", version(2), pack("Model(2)"), {})
     assert deployer.predict("churn", [["number"]]) == [2]
     assert not answers
+    (tmp_path / "go").touch()
     asking.join()
     assert (answers[0][0], answers[0][1]["version"]) == (200, 1)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while place().generation(1).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [path.name for path in (place().folder / "generations").iterdir()] == ["2"]

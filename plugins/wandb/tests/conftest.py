@@ -206,11 +206,21 @@ def _read_run(path: Path) -> Logged:
 
 
 @pytest.fixture
-def offline(tmp_path: Path) -> Callable[..., list[Logged]]:
-    """Read all runs of a folder from W&B's own files, by second and id. By default all have ended."""
+def offline(tmp_path: Path, read_runs: Callable[..., list[Logged]]) -> Callable[..., list[Logged]]:
+    """Read the runs of this test, or of another folder."""
 
     def read(folder: Path = tmp_path / ".zen", *, ended: bool = True) -> list[Logged]:
-        deadline = time.monotonic() + 10  # `finish` returns a moment before W&B's process has written the file
+        return read_runs(folder, ended=ended)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def read_runs() -> Callable[..., list[Logged]]:
+    """Read all runs of a folder from W&B's own files, by second and id. By default all have ended."""
+
+    def read(folder: Path, *, ended: bool = True) -> list[Logged]:
+        deadline = time.monotonic() + 60  # `finish` returns a moment before W&B's process has written the file
         while True:
             found = [_read_run(path) for path in sorted(folder.glob("wandb/offline-run-*/*.wandb"))]
             if not ended or all(run.exit_code is not None for run in found) or time.monotonic() > deadline:
@@ -297,7 +307,8 @@ class Stub:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # How often it looks whether it is to end: half a second by default, which each test would wait for.
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         """Go away: nobody listens any more, and open connections end."""

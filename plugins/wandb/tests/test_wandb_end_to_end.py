@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +87,47 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(params=["grouped", "single"])
+LAYOUTS = ["grouped", "single"]
+
+
+def new_project(folder: Path, steps: str, script: str = SCRIPT) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "zen.yaml").write_text(STACK.replace("STEPS", steps))
+    (folder / "training.py").write_text(script)
+    return folder
+
+
+@pytest.fixture(params=LAYOUTS)
 def steps(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def project(tmp_path: Path, steps: str) -> Path:
-    (tmp_path / "zen.yaml").write_text(STACK.replace("STEPS", steps))
-    (tmp_path / "training.py").write_text(SCRIPT)
-    return tmp_path
+    return new_project(tmp_path, steps)
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A project whose pipeline ran twice in one process: how that ended, and W&B's runs of each, the first one first."""
+
+    project: Path
+    steps: str
+    done: subprocess.CompletedProcess[str]
+    runs: list[list[Any]]
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def twice(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, read_runs: Offline) -> Twice:
+    script = SCRIPT.replace("training(lr=0.2)", "training(lr=0.2)\n    training(lr=0.5)")
+    project = new_project(tmp_path_factory.mktemp(request.param), request.param, script)
+    done, groups = zen(project, "training.py"), {}
+    for each in read_runs(project / ".zen"):
+        groups.setdefault(each.group, []).append(each)
+    runs = sorted(
+        groups.values(), key=lambda group: [each.config["lr"] for each in group if each.job_type == "pipeline"]
+    )
+    return Twice(project, request.param, done, runs)
 
 
 def zen(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -114,11 +147,11 @@ def parts(runs: list[Any], steps: str) -> tuple[Any, dict[str, tuple[Any, str]]]
     return parent, {name: (parent, f"{name}/") for name in names}
 
 
-def test_pipeline_is_tracked(project: Path, steps: str, offline: Offline) -> None:
-    done = zen(project, "training.py")
-    assert done.returncode == 0, done.stderr
-    assert "tracker" not in done.stderr
-    parent, found = parts(offline(), steps)
+def test_pipeline_is_tracked(twice: Twice) -> None:
+    assert twice.done.returncode == 0, twice.done.stderr
+    assert "tracker" not in twice.done.stderr
+    steps = twice.steps
+    parent, found = parts(twice.runs[0], steps)
     again = "publish (attempt 2)" if steps == "grouped" else "publish.attempt_2"
     assert set(found) == {"load", "alone", "train", "train_2", "train_3", "publish", again}
     assert (parent.exit_code, parent.project, parent.config["lr"]) == (0, "churn", 0.2)
@@ -156,27 +189,19 @@ def test_failed_pipeline_is_tracked(project: Path, steps: str, offline: Offline)
         assert [found[name][0].exit_code for name in ("publish", "publish (attempt 2)")] == [1, 1]
 
 
-def test_two_runs_in_one_process_stay_apart(project: Path, steps: str, offline: Offline) -> None:
-    script = SCRIPT.replace("training(lr=0.2)", "training(lr=0.2)\n    training(lr=0.5)")
-    (project / "training.py").write_text(script)
-    done = zen(project, "training.py")
-    assert done.returncode == 0, done.stderr
-    runs = offline()
-    parents = [run for run in runs if run.job_type == "pipeline"]
-    assert sorted(run.config["lr"] for run in parents) == [0.2, 0.5]
-    assert len({run.group for run in runs}) == 2
-    for parent in parents:
-        _, found = parts([run for run in runs if run.group == parent.group], steps)
+def test_two_runs_in_one_process_stay_apart(twice: Twice) -> None:
+    assert len(twice.runs) == 2
+    for runs, lr in zip(twice.runs, (0.2, 0.5), strict=True):
+        parent, found = parts(runs, twice.steps)
+        assert parent.config["lr"] == lr
         run, prefix = found["train_2"]
-        (first, *_) = run.values(f"{prefix}loss", f"{prefix}zen_step")
-        assert first == (pytest.approx(parent.config["lr"] * 2), 0)
+        assert run.values(f"{prefix}loss", f"{prefix}zen_step")[0] == (pytest.approx(lr * 2), 0)
 
 
-def test_run_knows_where_it_is_tracked(project: Path, steps: str, offline: Offline) -> None:
-    zen(project, "training.py")
+def test_run_knows_where_it_is_tracked(twice: Twice) -> None:
     code = "from zen.client import Client; print(Client().run('last').trackers['wandb']['run_id'])"
-    told = zen(project, "-c", code)
-    (parent,) = [run for run in offline() if run.job_type == "pipeline"]
+    told = zen(twice.project, "-c", code)
+    (parent,) = [run for run in twice.runs[1] if run.job_type == "pipeline"]
     assert told.stdout.strip() == parent.id, told.stderr
 
 
@@ -194,7 +219,14 @@ def test_tracker_that_is_away_fails_no_run(project: Path, closed_port: int, monk
 
 @pytest.mark.skipif(importlib.util.find_spec("zen_plugin_mlflow") is None, reason="zen-plugin-mlflow is not installed")
 @pytest.mark.parametrize("steps", ["grouped"], indirect=True)
-def test_two_trackers_at_once_both_get_everything(project: Path, offline: Offline, monkeypatch: Any) -> None:
+def test_two_trackers_at_once_both_get_everything(
+    project: Path, offline: Offline, monkeypatch: Any, made_once: Callable[..., Path]
+) -> None:
+    from zen_plugin_mlflow.connection import create_database
+
+    database = made_once("mlflow.db", lambda path: create_database(path, str(path.parent)))
+    (project / ".zen").mkdir()
+    shutil.copy(database, project / ".zen" / "mlflow.db")
     stack = STACK.replace("{flavor: wandb, project: churn, steps: STEPS}", "[{flavor: wandb, project: churn}, mlflow]")
     (project / "zen.yaml").write_text(stack)
     script = SCRIPT.replace("import wandb", "import mlflow\nimport wandb", 1)

@@ -173,16 +173,9 @@ def fields(pairs: Sequence[tuple[str, Any]], *, indent: int = 0) -> None:
 
 def duration(seconds: float | None) -> str:
     """Return a duration for people: `4 ms`, `1.2 s`, `3 min 04 s`, `2 h 05 min`."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
+    from zen.client import shown  # here: what has nothing to tell needs no client
+
+    return shown.seconds(seconds)
 
 
 def moment(at: dt.datetime | None) -> str:
@@ -204,9 +197,6 @@ def ago(at: dt.datetime | None, now: dt.datetime) -> str:
 
 def size(count: int) -> str:
     """Return a number of bytes for people, in powers of 1024."""
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
+    from zen.client import shown
+
+    return shown.size(count)

@@ -23,8 +23,11 @@ _HEAD = "import os, platform, sys\nfrom zen import pipeline, step\n\n"
 _TAIL = """
 
 if __name__ == "__main__":
-    import json, traceback
+    import json, signal, traceback
     from zen import Client
+
+    # A shell that starts tests in the background ignores Ctrl-C, for all that they start as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def told(error):
         lines = (f"{error.type}: {error.message}", error.hint, error.traceback) if error else ()
@@ -90,7 +93,7 @@ def interrupt_pipeline(kit: Kit, source: str, *, seconds: float, **entry: Any) -
         try:
             said, complained = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"after Ctrl-C a pipeline did not end in {seconds:g} s") from error
+            raise AssertionError(f"after Ctrl-C a pipeline did not end in {seconds:g} s{_stacks(process)}") from error
         left = ["a process of the run"] if _has_members(process.pid) else []
     try:
         return json.loads(said.splitlines()[-1]), left
@@ -148,6 +151,18 @@ def _started(kit: Kit, folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
+def _stacks(process: subprocess.Popen[str]) -> str:
+    """End the processes of a pipeline, and return what each of them was doing."""
+    if sys.platform == "win32":
+        return ""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGABRT)
+    try:
+        return ":\n" + process.communicate(timeout=10)[1][-3000:]
+    except subprocess.TimeoutExpired:  # somebody who left the group holds the pipe open
+        return ""
+
+
 def _has_members(group: int) -> bool:
     for _ in range(20):  # what was just told to end may take a moment
         try:
@@ -163,7 +178,8 @@ def _said(kit: Kit, folder: Path, seconds: float) -> str:
         try:
             said, complained = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"a pipeline on a stack with this component did not end in {seconds:g} s") from error
+            late = f"a pipeline on a stack with this component did not end in {seconds:g} s{_stacks(process)}"
+            raise AssertionError(late) from error
     if process.returncode:
         do = "raise errors out of the component, so that they are recorded, and do not end the process"
         tried = "a pipeline on a stack with this component"
@@ -177,7 +193,7 @@ def _environment(kit: Kit) -> dict[str, str]:
         name.removeprefix("env/"): value for name, value in kit.host.secrets.values.items() if name.startswith("env/")
     }
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    return {**inherited, **secrets, "PYTHONPATH": path, "ZEN_PROGRESS": "off"}
+    return {**inherited, **secrets, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1", "ZEN_PROGRESS": "off"}
 
 
 def _written(value: Any) -> Any:

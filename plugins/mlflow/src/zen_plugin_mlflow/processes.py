@@ -93,7 +93,8 @@ def _born(pid: int) -> str | None:
         return None if Path("/proc/self/stat").exists() else _born_by_ps(pid)
     except (OSError, ValueError):
         return None
-    return None if state in "ZX" else f"{_boot()} {fields[18]}"
+    # With other threads still to end, a process that was killed holds its files and its port.
+    return None if state in "ZX" and int(fields[16]) <= 1 else f"{_boot()} {fields[18]}"
 
 
 def _boot() -> str:

@@ -16,10 +16,10 @@ _HEALTHY_IN = 5.0
 _OK, _CLIENT_ERRORS, _BUSY = 200, range(400, 500), 503
 
 
-def health(status: Status, *, seconds: float = _HEALTHY_IN) -> dict[str, Any] | None:
+def health(status: Status) -> dict[str, Any] | None:
     """Return what a server says of itself; None when it says nothing."""
     try:
-        return _ask(status, "GET", "/health", None, seconds)[1]
+        return _ask(status, "GET", "/health", None, _HEALTHY_IN)[1]
     except (OSError, http.client.HTTPException, ValueError):
         return None
 

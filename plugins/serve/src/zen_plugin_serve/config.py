@@ -34,6 +34,11 @@ class ServeConfig(BaseModel):
         gt=0,
         description="How many seconds a request may wait for its turn, and as many again to be predicted.",
     )
+    stop_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        description="How many seconds a server that is stopped has for the requests under way; then it is killed.",
+    )
     max_bytes: int = Field(default=10 * 2**20, ge=1, le=2**30, description="How long the body of a request may be.")
     max_rows: int = Field(default=10_000, ge=1, description="How many rows a request may have.")
     max_waiting: int = Field(

@@ -108,13 +108,13 @@ class ServeDeployer(ModelDeployer):
         return self._known(name).tail()
 
     def stop(self, name: str) -> None:
-        """Stop the server; requests that are under way are answered, for some seconds."""
+        """Stop the server; requests that are under way are answered, for `stop_timeout` seconds."""
         place = self._known(name)
         with self._exclusive(place):
             order = place.order()
             if order is not None:
                 place.write_order(replace(order, stopped=True, port=place.status().port or order.port))
-                starting.end(place)
+                starting.end(place, seconds=order.settings.get("stop_timeout", self.config.stop_timeout))
 
     def delete(self, name: str) -> None:
         """Stop the server and remove its folder."""

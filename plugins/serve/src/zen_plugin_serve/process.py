@@ -92,8 +92,7 @@ class Process:
                 await writer.drain()
                 return await frames.receive(reader)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            self.kill()
-            raise Ended(f"the process that predicts ended {_how(await self.ended())}") from error
+            raise Ended(f"the process that predicts ended {_how(await self._gone())}") from error
         except TimeoutError as error:
             self.kill()
             raise TooLate(f"the prediction took longer than {seconds:g} s") from error
@@ -104,6 +103,18 @@ class Process:
     async def ended(self) -> int:
         """Wait until the process ends, and return its code."""
         return await self._process.wait()
+
+    async def _gone(self) -> int:
+        """End a process that has closed its pipe, unless it ends by itself, and return its code.
+
+        Killing what is dead already would take its code away from `ended`: the signal asks the system for it first.
+        """
+        try:
+            async with asyncio.timeout(_TO_END):
+                return await self.ended()
+        except TimeoutError:
+            self.kill()
+            return await self.ended()
 
     def kill(self) -> None:
         """End the process at once."""
