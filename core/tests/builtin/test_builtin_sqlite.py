@@ -152,6 +152,7 @@ def test_batch_takes_the_write_lock_at_its_beginning(store) -> None:
     store.write([add("green")])
     assert [statement.partition(" VALUES")[0] for statement in seen] == [
         "BEGIN IMMEDIATE",
+        "SELECT max(number) FROM zen_schema",
         "INSERT INTO team",
         "COMMIT",
     ]

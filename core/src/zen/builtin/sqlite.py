@@ -75,6 +75,7 @@ class SQLiteStore(MetadataStore):
         self._opened = False
         self._durable = True
         self._writes = _WRITES_BETWEEN_CHECKPOINTS
+        self._known = 0
 
     @property
     def dialect(self) -> Literal["sqlite"]:
@@ -158,6 +159,7 @@ class SQLiteStore(MetadataStore):
         Raises:
             WriteConflict: Also when a change adds a row under a key that exists.
             StorageError: When the disk is full or fails, or SQLite refuses a statement; nothing was written then.
+            SchemaTooNew: When a newer zen has migrated the database since.
         """
         if not batch:
             return
@@ -175,18 +177,31 @@ class SQLiteStore(MetadataStore):
 
         Raises:
             SchemaTooNew: When a newer zen migrated it.
-            StorageError: When a migration fails; the database is as it was then.
+            StorageError: When a migration fails; the database is then as the one before left it.
         """
         with self._explaining():
             with self._guard:
-                if not sqlite_schema.pending(self._connected(), migrations, self.path):
-                    return
-            with self._alone() as connection:
-                missing = sqlite_schema.pending(connection, migrations, self.path)
-                if missing:
-                    connection.execute("PRAGMA synchronous = FULL")
-                    self._durable = True
-                    sqlite_schema.apply(connection, missing, self.path, self.now())
+                missing = sqlite_schema.pending(self._connected(), migrations, self.path)
+            self._known = sqlite_schema.newest(migrations)
+            if missing:
+                self._migrate(migrations)
+
+    def _migrate(self, migrations: Sequence[Migration]) -> None:
+        with self._alone() as connection:
+            # Looked at again: somebody else may have had the lock before.
+            missing = sqlite_schema.pending(connection, migrations, self.path)
+            if not missing:
+                return
+            self._durable = True
+            backup = sqlite_schema.apply(connection, missing, self.path, self.now())
+        if backup is not None:
+            self.host.log.warning(
+                "the metadata store %s was brought from schema %d to %d; a copy from before is %s",
+                self.path,
+                missing[0].number - 1,
+                missing[-1].number,
+                backup,
+            )
 
     def now(self) -> dt.datetime:
         """Return the time of this machine's clock, in UTC."""
@@ -196,6 +211,7 @@ class SQLiteStore(MetadataStore):
         execute = connection.execute
         execute("BEGIN IMMEDIATE")
         try:
+            self._current(connection)
             for index, change in enumerate(batch):
                 try:
                     touched = execute(change.sql, change.parameters).rowcount
@@ -211,6 +227,13 @@ class SQLiteStore(MetadataStore):
             if connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+    def _current(self, connection: sqlite3.Connection) -> None:
+        """Refuse to write what was migrated since this program opened it: it does not know what holds there now."""
+        if self._known:
+            (held,) = connection.execute("SELECT max(number) FROM zen_schema").fetchone()
+            if held > self._known:
+                raise sqlite_schema.too_new(self.path, held, self._known)
 
     def _violated(self, error: sqlite3.IntegrityError, batch: Sequence[Change], index: int) -> StorageError:
         if is_duplicate(error):
