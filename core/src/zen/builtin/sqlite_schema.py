@@ -182,7 +182,7 @@ def _failed(migration: Migration, reason: str, path: Path, backup: Path | None) 
     copied = f"; a copy from before is {backup}" if backup else ""
     return StorageError(
         f"the metadata store {path} could not be migrated to schema {migration.number}: {reason}",
-        hint=f"nothing of that migration was kept{copied}; report this as a bug of zen, and use the earlier zen until then",
+        hint=f"nothing of that migration was kept{copied}; use the earlier zen, and report this as a bug",
         path=path,
         backup=backup,
         number=migration.number,
