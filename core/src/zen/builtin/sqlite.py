@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from zen.builtin import disk, sqlite_schema
+from zen.builtin import disk, sqlite_opening, sqlite_schema
 from zen.builtin.sqlite_faults import busy, damaged, explained, is_duplicate
+from zen.builtin.sqlite_opening import longer
 from zen.errors import ComponentUnavailable, StorageError, WriteConflict
-from zen.interfaces import Change, Host, MetadataStore, Migration, Row
+from zen.interfaces import Change, Host, MetadataStore, Migration, Recovery, Row
 from zen.storage.filelock import FileLock
 
 # 1,000 pages of 4 KiB and their headers, as SQLite's own default.
@@ -32,15 +33,6 @@ _LONG_LOG = 1000 * (4096 + 24)
 # its size says nothing then, and we count.
 _WRITES_BETWEEN_CHECKPOINTS = 256
 _OLDEST = (3, 37)
-_PRAGMAS = (
-    "PRAGMA wal_autocheckpoint = 0",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA fullfsync = ON",
-    "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA synchronous = FULL",
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,10 +42,13 @@ class SQLiteConfig:
     Attributes:
         path: The database file, relative to the project root; `metadata.db` in zen's state folder by default.
         busy_timeout: How many seconds to wait for other processes.
+        network: Whether the file may lie on a network file system, where the locks and the shared memory that SQLite
+            relies on may not work.
     """
 
     path: Path | None = None
     busy_timeout: float = 30.0
+    network: bool = False
 
 
 class SQLiteStore(MetadataStore):
@@ -64,7 +59,7 @@ class SQLiteStore(MetadataStore):
     it is needed, in the parent and in the child: SQLite keeps its locks in memory that a child must not inherit.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset({"backup"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"backup", "recover"})
     path: Path
 
     def __init__(self, config: SQLiteConfig) -> None:
@@ -88,7 +83,7 @@ class SQLiteStore(MetadataStore):
         Raises:
             PermissionDenied: When the file or its folder may not be written.
             StoreDamaged: When the file is not a database.
-            ComponentUnavailable: When this Python's SQLite is too old.
+            ComponentUnavailable: When this Python's SQLite is too old, or a new file would be on a network disk.
         """
         super().open(host)
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -118,13 +113,7 @@ class SQLiteStore(MetadataStore):
             ComponentUnavailable: When the file lies where SQLite's locks and shared memory do not work.
             StoreDamaged: When its structure is not sound.
         """
-        kind = disk.network_file_system(self.path)
-        if kind:
-            raise ComponentUnavailable(
-                f"the metadata store {self.path} is on a network file system ({kind}), where SQLite is not safe",
-                hint="configure a path on a local disk, or the metadata_store postgres",
-                path=self.path,
-            )
+        self._refuse_network()
         ((verdict,),) = self.read("PRAGMA quick_check(1)")
         if verdict != "ok":
             raise damaged(self.path, verdict)
@@ -203,6 +192,24 @@ class SQLiteStore(MetadataStore):
                 backup,
             )
 
+    def recover(self, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()) -> Recovery:
+        """Save what can be read of the file, and of its log, page by page; see the interface."""
+        from zen.builtin import sqlite_recovery
+
+        try:
+            locked = self._lock.acquire(self.config.busy_timeout)
+        except OSError:  # on a disk that can only be read, where nobody writes
+            locked = False
+        try:
+            return sqlite_recovery.recover(self.path, target, migrations, mending, self.now())
+        except OSError as error:
+            raise disk.refusal(error, f"recover {self.path} to", target) from error
+        except sqlite3.Error as error:
+            raise explained(error, target, waited=self.config.busy_timeout) from error
+        finally:
+            if locked:
+                self._lock.release()
+
     def now(self) -> dt.datetime:
         """Return the time of this machine's clock, in UTC."""
         return dt.datetime.now(dt.UTC)
@@ -228,6 +235,15 @@ class SQLiteStore(MetadataStore):
                 execute("ROLLBACK")
             raise
 
+    def _refuse_network(self) -> None:
+        kind = "" if self.config.network else disk.network_file_system(self.path)
+        if kind:
+            raise ComponentUnavailable(
+                f"the metadata store {self.path} is on a network file system ({kind}), where SQLite is not safe",
+                hint="configure a path on a local disk; `network: true` allows it at your own risk",
+                path=self.path,
+            )
+
     def _current(self, connection: sqlite3.Connection) -> None:
         """Refuse to write what was migrated since this program opened it: it does not know what holds there now."""
         if self._known:
@@ -252,7 +268,7 @@ class SQLiteStore(MetadataStore):
 
     def _shorten(self, connection: sqlite3.Connection) -> None:
         """Move a long log into the database, so that the next writer begins it anew. The caller holds the lock."""
-        if not _longer(self._log, _LONG_LOG):
+        if not longer(self._log, _LONG_LOG):
             return
         self._writes = 0
         try:
@@ -298,27 +314,7 @@ class SQLiteStore(MetadataStore):
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        if os.path.exists(self.path) and not _longer(self.path, 1):
-            # SQLite would take it for a new database and delete the log beside it.
-            raise damaged(self.path, "the file is empty")
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=self.config.busy_timeout,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            if mode != "wal":
-                raise StorageError(f"SQLite keeps no write-ahead log for {self.path}, only {mode}", path=self.path)
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            connection.close()
-            raise
+        connection = sqlite_opening.connect(self.path, self.config.busy_timeout)
         self._durable = True
         return connection
 
@@ -331,6 +327,7 @@ class SQLiteStore(MetadataStore):
         """Put an empty database in its place, if there is none, in one step: a file of no bytes is never ours."""
         if os.path.exists(self.path):
             return
+        self._refuse_network()
         try:
             disk.make_folder(self.path.parent, mode=0o700)
         except OSError as error:
@@ -338,32 +335,11 @@ class SQLiteStore(MetadataStore):
         self._take()
         try:
             if not os.path.exists(self.path):
-                self._put_empty()
+                sqlite_opening.create(self.path)
         except OSError as error:
             raise disk.refusal(error, "create the metadata store", self.path) from error
         finally:
             self._lock.release()
-
-    def _put_empty(self) -> None:
-        if os.path.exists(self._log):
-            # SQLite would replay it into the new database.
-            raise damaged(self.path, f"the file is gone, but its log {self._log} is there")
-        draft = self.path.with_name(f"{self.path.name}.draft")
-        draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = sqlite3.connect(draft)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            connection.close()
-        disk.replace(draft, self.path)
-
-
-def _longer(file: Path | str, size: int) -> bool:
-    try:
-        return os.stat(file).st_size >= size
-    except OSError:
-        return False
 
 
 _stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()

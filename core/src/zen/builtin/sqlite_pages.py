@@ -32,7 +32,7 @@ class Pages:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problems: list[str] = []
-        self._file = open(path, "rb")
+        self._file: BinaryIO = open(path, "rb")  # noqa: SIM115  # closed by `close`
         self._log: BinaryIO | None = None
         self._frames: dict[int, int] = {}
         header = self._file.read(_HEADER)
@@ -107,7 +107,7 @@ class Pages:
 
     def _read_log(self, file: Path) -> None:
         try:
-            self._log = open(file, "rb")
+            self._log = open(file, "rb")  # noqa: SIM115  # as above
         except FileNotFoundError:
             if file.with_name(f"{self.path.name}-shm").exists():
                 self.problems.append("its log is gone, and with it what was recorded last")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from zen.errors import SecretNotFound, ZenError
+from zen.errors import SecretNotFound, StoreDamaged, ZenError
 from zen.interfaces import ArtifactStore, Component, MetadataStore, Orchestrator, SecretStore
 from zen.records import ArtifactRecord, ComponentSpec, RunRecord, StackSpec, StepRunRecord
 from zen.registry import Registry
@@ -206,14 +207,20 @@ class OpenStack:
                 self._components[key] = component
             return self._components[key]
 
-    def _built(self, spec: ComponentSpec) -> Component:
+    def metadata_to_recover(self) -> MetadataStore:
+        """Return the metadata store even when it is too damaged to be opened; the caller closes it."""
+        [spec] = self.spec.of(MetadataStore.kind)
+        return cast(MetadataStore, self._built(spec, damaged=True))
+
+    def _built(self, spec: ComponentSpec, *, damaged: bool = False) -> Component:
         flavor = f"{spec.flavor}@{spec.distribution}" if spec.distribution else spec.flavor
         loaded = self.registry.flavor(spec.kind, flavor)
         config_class = self.registry.config_class(loaded)
         config = build(config_class, spec.config, f"{spec.kind} {spec.name!r}") if config_class else None
         try:
             component = self.registry.component_class(loaded)(config)
-            component.open(self)
+            with contextlib.suppress(*[StoreDamaged] if damaged else []):
+                component.open(self)
         except ZenError:
             raise
         except (Exception, SystemExit) as error:  # a plugin's code
