@@ -91,10 +91,7 @@ class SQLiteStore(MetadataStore):
                 f"this Python has SQLite {sqlite3.sqlite_version}, the metadata store needs 3.37 or newer",
                 hint="use a newer Python build",
             )
-        configured: Path | None = self.config.path
-        self.path = host.state / "metadata.db" if configured is None else host.root / Path(configured).expanduser()
-        self._log = f"{self.path}-wal"
-        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        self._find(host)
         self._opened = True
         _stores.add(self)
         try:
@@ -105,6 +102,12 @@ class SQLiteStore(MetadataStore):
         except BaseException:
             self._opened = False
             raise
+
+    def _find(self, host: Host) -> None:
+        configured: Path | None = self.config.path
+        self.path = host.state / "metadata.db" if configured is None else host.root / Path(configured).expanduser()
+        self._log = f"{self.path}-wal"
+        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
 
     def check(self) -> None:
         """Look for a network file system, and for damage.
@@ -192,10 +195,15 @@ class SQLiteStore(MetadataStore):
                 backup,
             )
 
-    def recover(self, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()) -> Recovery:
+    def recover(
+        self, host: Host, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()
+    ) -> Recovery:
         """Save what can be read of the file, and of its log, page by page; see the interface."""
         from zen.builtin import sqlite_recovery
 
+        self._find(host)
+        if not self.path.exists():
+            raise StorageError(f"there is no metadata store {self.path} to recover", path=self.path)
         try:
             locked = self._lock.acquire(self.config.busy_timeout)
         except OSError:  # on a disk that can only be read, where nobody writes

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from zen.errors import StorageError
 from zen.interfaces.artifact_store import Reach
 from zen.interfaces.component import Component
+from zen.interfaces.host import Host
 from zen.records.codec import record
 
 Row = tuple[Any, ...]
@@ -125,13 +126,16 @@ class MetadataStore(Component):
     def now(self) -> dt.datetime:
         """Return the time of the one clock that all users of this store share, with time zone."""
 
-    def recover(self, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()) -> Recovery:
+    def recover(
+        self, host: Host, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()
+    ) -> Recovery:
         """Save what can be read of a damaged store into a new file, which this store can then be configured with.
 
-        Needs the capability `recover`. Called after `open`, also when that raised `StoreDamaged`. The damaged store is
-        only read. What is saved keeps the schema that it has; rows that refer to lost rows are dropped.
+        Needs the capability `recover`. Called in place of `open`, which may fail then, and the damaged store is only
+        read. What is saved keeps the schema that it has; rows that refer to lost rows are dropped.
 
         Args:
+            host: As for `open`.
             target: A file that is not there yet.
             migrations: All that this zen knows.
             mending: What to change in the new file, before the rules of the schema hold there.

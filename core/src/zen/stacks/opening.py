@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from zen.errors import SecretNotFound, StoreDamaged, ZenError
+from zen.errors import SecretNotFound, ZenError
 from zen.interfaces import ArtifactStore, Component, MetadataStore, Orchestrator, SecretStore
 from zen.records import ArtifactRecord, ComponentSpec, RunRecord, StackSpec, StepRunRecord
 from zen.registry import Registry
@@ -207,19 +206,19 @@ class OpenStack:
                 self._components[key] = component
             return self._components[key]
 
-    def metadata_to_recover(self) -> MetadataStore:
-        """Return the metadata store even when it is too damaged to be opened; the caller closes it."""
-        [spec] = self.spec.of(MetadataStore.kind)
-        return cast(MetadataStore, self._built(spec, damaged=True))
+    def unopened(self, interface: type[C]) -> C:
+        """Return the stack's component of a kind that a stack has once, as it is before it is opened."""
+        [spec] = self.spec.of(interface.kind)
+        return cast(C, self._built(spec, opened=False))
 
-    def _built(self, spec: ComponentSpec, *, damaged: bool = False) -> Component:
+    def _built(self, spec: ComponentSpec, *, opened: bool = True) -> Component:
         flavor = f"{spec.flavor}@{spec.distribution}" if spec.distribution else spec.flavor
         loaded = self.registry.flavor(spec.kind, flavor)
         config_class = self.registry.config_class(loaded)
         config = build(config_class, spec.config, f"{spec.kind} {spec.name!r}") if config_class else None
         try:
             component = self.registry.component_class(loaded)(config)
-            with contextlib.suppress(*[StoreDamaged] if damaged else []):
+            if opened:
                 component.open(self)
         except ZenError:
             raise

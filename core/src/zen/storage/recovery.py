@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zen.interfaces import Change, MetadataStore, Recovery
+from zen.interfaces import Change, Host, MetadataStore, Recovery
 from zen.storage import schema
 
 # An artifact whose origin is lost is still worth having: it becomes one that no step made.
@@ -15,12 +15,12 @@ _MENDING = (
 )
 
 
-def recover(store: MetadataStore, target: Path) -> Recovery:
-    """Save what can be read of a store, which may be too damaged to open, into a new file.
+def recover(store: MetadataStore, host: Host, target: Path) -> Recovery:
+    """Save what can be read of a store, which was not opened, into a new file.
 
     Raises:
         UsageError: When `target` is there already.
         StorageError: When the store does not offer it, or the file cannot be written.
     """
     mending = [Change(sql=sql) for sql in _MENDING]
-    return store.recover(target, schema.migrations(store.dialect), mending)
+    return store.recover(host, target, schema.migrations(store.dialect), mending)
