@@ -66,14 +66,12 @@ def _recovered(
     triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     for name, _ in triggers:
         connection.execute(f'DROP TRIGGER "{name}"')
-    refused = {name: _fill(connection, name, shapes[name], pages, each) for name, each in found.items()}
-    orphans = _drop_orphans(connection)
-    for change in mending:
-        connection.execute(change.sql, change.parameters)
+    filled = {name: _fill(connection, name, shapes[name], pages, each) for name, each in found.items()}
+    orphans = _drop_orphans(connection, mending)
     for _, sql in triggers:
         connection.execute(sql)
     connection.execute("COMMIT")
-    tables = [_told(connection, name, each, refused[name], orphans[name]) for name, each in found.items()]
+    tables = [_told(name, each, *filled[name], orphans[name]) for name, each in found.items()]
     return Recovery(schema=number, tables=tuple(tables), notes=tuple(dict.fromkeys([*pages.problems, *notes])))
 
 
@@ -110,9 +108,10 @@ def _shape(connection: sqlite3.Connection, name: str, root: int) -> Shape:
     )
 
 
-def _fill(connection: sqlite3.Connection, name: str, shape: Shape, pages: Pages, found: Found) -> int:
-    """Add the rows of a table, and return how many could not be read or were refused."""
-    refused, empty = 0, False
+def _fill(connection: sqlite3.Connection, name: str, shape: Shape, pages: Pages, found: Found) -> tuple[int, int]:
+    """Add the rows of a table; return how many, and how many could not be read or were refused."""
+    added = refused = 0
+    empty = False
     for row in _read(pages, found.leaves):
         if isinstance(row, Damage) or not shape.fits(row):
             refused += 1
@@ -124,9 +123,10 @@ def _fill(connection: sqlite3.Connection, name: str, shape: Shape, pages: Pages,
         places = ", ".join("?" * len(row.values))
         try:
             connection.execute(f'INSERT INTO "{name}" ({columns}) VALUES ({places})', shape.values(row))
+            added += 1
         except sqlite3.IntegrityError:
             refused += 1
-    return refused
+    return added, refused
 
 
 def _read(pages: Pages, leaves: Iterable[int]) -> Iterable[Stored | Damage]:
@@ -134,20 +134,26 @@ def _read(pages: Pages, leaves: Iterable[int]) -> Iterable[Stored | Damage]:
         yield from rows(pages, leaf)
 
 
-def _drop_orphans(connection: sqlite3.Connection) -> Counter[str]:
-    """Delete rows that refer to rows that are lost, and those that refer to them; return how many of each table."""
+def _drop_orphans(connection: sqlite3.Connection, mending: Sequence[Change]) -> Counter[str]:
+    """Delete rows that refer to rows that are lost, where they cannot be mended; return how many of each table."""
     dropped: Counter[str] = Counter()
+    _mend(connection, mending)
     while orphans := {(table, number) for table, number, *_ in connection.execute("PRAGMA foreign_key_check")}:
         for table, number in orphans:
             connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (number,))
             dropped[table] += 1
+        _mend(connection, mending)
     return dropped
 
 
-def _told(connection: sqlite3.Connection, name: str, found: Found, refused: int, orphans: int) -> RecoveredTable:
-    ((saved,),) = connection.execute(f'SELECT count(*) FROM "{name}"')
+def _mend(connection: sqlite3.Connection, mending: Sequence[Change]) -> None:
+    for change in mending:
+        connection.execute(change.sql, change.parameters)
+
+
+def _told(name: str, found: Found, added: int, refused: int, orphans: int) -> RecoveredTable:
     if found.expected is not None:
-        lost: int | None = max(found.expected - saved - orphans, 0)
+        lost: int | None = max(found.expected - added, 0)
     else:
         lost = None if found.broken else refused
-    return RecoveredTable(name=name, saved=saved, lost=lost, orphans=orphans)
+    return RecoveredTable(name=name, saved=added - orphans, lost=lost, orphans=orphans)

@@ -47,7 +47,7 @@ class RecoveredTable:
 
     Attributes:
         name: The table.
-        saved: How many rows the new store has.
+        saved: How many of its rows the new store has.
         lost: How many rows could not be read; None when nobody can tell.
         orphans: How many could be read, and were dropped because what they refer to is lost.
     """
@@ -138,7 +138,8 @@ class MetadataStore(Component):
             host: As for `open`.
             target: A file that is not there yet.
             migrations: All that this zen knows.
-            mending: What to change in the new file, before the rules of the schema hold there.
+            mending: What to change in the new file before rows that refer to nothing are dropped, and after; before
+                the rules of the schema hold there.
 
         Raises:
             UsageError: When `target` is there already.

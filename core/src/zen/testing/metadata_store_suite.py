@@ -333,7 +333,7 @@ class MetadataStoreSuite(ComponentSuite):
         tried = f"recover() of a store with {len(rows)} rows that was damaged in one place"
         told = next((each for each in recovery.tables if each.name == "zen_testing"), None)
         require(
-            0 < len(found) < len(rows) and set(found) <= set(rows),
+            0 < len(found) <= len(rows) and set(found) <= set(rows),
             tried=f"{tried}; then the rows of the new file",
             came=f"{len(found)} rows, {len(set(found) - set(rows))} of them never written",
             do="go around what is damaged, and take the rest as it is",
