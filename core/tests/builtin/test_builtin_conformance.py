@@ -79,6 +79,13 @@ class TestSQLiteStore(MetadataStoreSuite):
     def backups(self, component):
         return list(component.path.parent.glob("*.backup"))
 
+    def damage(self, component):
+        content = bytearray(component.path.read_bytes())
+        place = len(content) // 8192 * 4096
+        content[place : place + 4096] = b"\xff" * 4096
+        component.path.write_bytes(content)
+        return component.path
+
 
 class TestLocalSecretStore(SecretStoreSuite):
     flavor = "local"

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,7 @@ def test_batch_takes_the_write_lock_at_its_beginning(store) -> None:
     store.write([add("green")])
     assert [statement.partition(" VALUES")[0] for statement in seen] == [
         "BEGIN IMMEDIATE",
+        "SELECT max(number) FROM zen_schema",
         "INSERT INTO team",
         "COMMIT",
     ]
@@ -168,7 +170,7 @@ def test_now_is_this_moment_with_its_zone(store) -> None:
 
 
 def test_dialect_and_reach(store) -> None:
-    assert (store.dialect, store.reach, store.capabilities) == ("sqlite", "host", {"backup"})
+    assert (store.dialect, store.reach, store.capabilities) == ("sqlite", "host", {"backup", "recover"})
 
 
 def test_default_path_is_in_the_state_folder(store, host) -> None:
@@ -384,7 +386,7 @@ def test_damaged_file_is_reported_and_left_alone(store, host, change) -> None:
     content = store.path.read_bytes()
     with pytest.raises(StoreDamaged, match=r"metadata\.db is damaged") as caught:
         opened(host).read("SELECT * FROM team")
-    assert "zen does not touch it" in caught.value.hint
+    assert "zen doctor --recover FILE" in caught.value.hint
     assert store.path.read_bytes() == content
 
 
@@ -420,6 +422,28 @@ def test_log_without_its_database_is_not_given_to_a_new_one(store, host) -> None
     with pytest.raises(StoreDamaged, match="its log"):
         opened(host)
     other.close()
+
+
+def test_log_that_is_gone_is_noticed(store, host) -> None:
+    """Without it the store would open as it was some time ago."""
+    other = sqlite3.connect(store.path)  # keeps the log from being removed at close
+    other.execute("SELECT * FROM team").fetchall()
+    store.close()
+    Path(f"{store.path}-wal").unlink()
+    with pytest.raises(StoreDamaged, match=r"its log .*-wal is gone"):
+        opened(host)
+    other.close()
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_new_store_on_a_network_file_system_is_refused_unless_forced(host, monkeypatch, network) -> None:
+    monkeypatch.setattr(module.disk, "network_file_system", lambda path: "nfs4")
+    if network:
+        opened(host, network=True).close()
+        return
+    with pytest.raises(ComponentUnavailable, match=r"network file system \(nfs4\)"):
+        opened(host)
+    assert list(host.state.iterdir()) == []
 
 
 def test_read_only_folder_is_permission_denied(host, ordinary) -> None:

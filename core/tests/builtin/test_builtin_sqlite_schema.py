@@ -89,13 +89,24 @@ def test_newer_schema_is_refused(store) -> None:
     with pytest.raises(SchemaTooNew, match="has schema 2, this zen knows schemas up to 1") as caught:
         store.migrate([FIRST])
     assert (caught.value.held, caught.value.known) == (2, 1)
-    assert "upgrade" in caught.value.hint
+    assert "upgrade" in caught.value.hint and "metadata.db.v1.backup" not in caught.value.hint
+
+
+def test_newer_schema_names_the_copies_from_before(store) -> None:
+    store.migrate([FIRST])
+    store.migrate([FIRST, SECOND])
+    with pytest.raises(SchemaTooNew) as caught:
+        store.migrate([FIRST])
+    assert "metadata.db.v1.backup" in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
-        (("ALTER TABLE a ADD COLUMN z TEXT", "DROP TABLE absent"), "migration 3 failed at 'DROP TABLE absent'"),
+        (
+            ("ALTER TABLE a ADD COLUMN z TEXT", "DROP TABLE absent"),
+            r"to schema 3: 'DROP TABLE absent' failed: no such table",
+        ),
         (
             ("CREATE TABLE b (a INTEGER REFERENCES a (x)) STRICT", "INSERT INTO b VALUES (99)"),
             "a row of b refers to a row of a that is not there",
@@ -104,15 +115,66 @@ def test_newer_schema_is_refused(store) -> None:
     ],
     ids=["statement", "foreign key", "version row"],
 )
-def test_failing_migration_leaves_the_database_as_it_was(store, statements, message) -> None:
+def test_failing_migration_leaves_the_one_before(store, statements, message) -> None:
     store.migrate([FIRST])
     with pytest.raises(StorageError, match=message):
         store.migrate([FIRST, SECOND, Migration(number=3, statements=statements)])
-    assert versions(store) == [1]
-    assert store.read("SELECT * FROM a") == [(1,)]
-    assert store.read("PRAGMA foreign_keys") == [(1,)]
-    store.migrate([FIRST, SECOND])
     assert versions(store) == [1, 2]
+    assert store.read("SELECT * FROM a") == [(1, "new")]
+    assert store.read("SELECT count(*) FROM sqlite_master") == [(2,)]
+    assert store.read("PRAGMA foreign_keys") == [(1,)] and store.read("PRAGMA synchronous") == [(2,)]
+    store.write([Change(sql="INSERT INTO a VALUES (2, 'more')")])
+    store.migrate([FIRST, SECOND, Migration(number=3, statements=())])
+    assert versions(store) == [1, 2, 3]
+
+
+def test_failing_migration_names_the_backup(store) -> None:
+    store.migrate([FIRST])
+    broken = Migration(number=2, statements=("DROP TABLE absent",))
+    with pytest.raises(StorageError) as caught:
+        store.migrate([FIRST, broken])
+    assert caught.value.backup == store.path.with_name("metadata.db.v1.backup")
+    assert str(caught.value.backup) in caught.value.hint and "earlier zen" in caught.value.hint
+
+
+def test_backup_of_an_earlier_try_is_kept(store) -> None:
+    """What was recorded between two tries is in a second backup; a try that finds nothing new needs none."""
+    broken = Migration(number=2, statements=("DROP TABLE absent",))
+    store.migrate([FIRST])
+    for row in (None, None, 2, 3):
+        if row:
+            store.write([Change(sql="INSERT INTO a VALUES (?)", parameters=(row,))])
+        with pytest.raises(StorageError):
+            store.migrate([FIRST, broken])
+    kept = [f"metadata.db.v1{number}.backup" for number in ("", ".2", ".3")]
+    assert {name for name in files(store) if "backup" in name} == set(kept)
+    counts = []
+    for name in kept:
+        copy = sqlite3.connect(store.path.with_name(name))
+        counts += copy.execute("SELECT count(*) FROM a").fetchone()
+        copy.close()
+    assert counts == [1, 2, 3]
+
+
+def test_migration_of_rows_says_where_the_backup_is(store, caplog) -> None:
+    store.migrate([FIRST])
+    assert not caplog.records
+    store.migrate([FIRST, SECOND])
+    [said] = caplog.messages
+    assert "from schema 1 to 2" in said and "metadata.db.v1.backup" in said
+
+
+def test_program_that_was_overtaken_writes_no_more(store, host) -> None:
+    """A zen that runs while a newer one migrates does not know what holds there now."""
+    store.migrate([FIRST])
+    newer = SQLiteStore(SQLiteConfig())
+    newer.open(host)
+    newer.migrate([FIRST, SECOND])
+    with pytest.raises(SchemaTooNew, match="has schema 2, this zen knows schemas up to 1"):
+        store.write([Change(sql="INSERT INTO a VALUES (2)")])
+    assert newer.read("SELECT count(*) FROM a") == [(1,)]
+    newer.write([Change(sql="INSERT INTO a VALUES (2, 'more')")])
+    newer.close()
 
 
 def test_table_that_others_refer_to_can_be_rebuilt(store) -> None:
@@ -150,14 +212,14 @@ def test_starters_at_once_migrate_once(host) -> None:
 
 
 KILLED_AT = """
-import os, signal, sys, sqlite3
+import logging, os, signal, sys, sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 from zen.builtin.sqlite import SQLiteConfig, SQLiteStore
 from zen.interfaces import Migration
 state, last = Path(sys.argv[1]), int(sys.argv[2])
 store = SQLiteStore(SQLiteConfig())
-store.open(SimpleNamespace(root=state, state=state))
+store.open(SimpleNamespace(root=state, state=state, log=logging.getLogger()))
 count = 0
 def kill(sql):
     global count

@@ -13,14 +13,16 @@ import pytest
 from zen.errors import (
     ComponentError,
     StoreBusy,
+    UsageError,
     WriteConflict,
 )
+from zen.interfaces import Change, RecoveredTable, Recovery
 from zen.testing.fakes import TemporaryMetadataStore
 from zen.testing.stores import MetadataStoreSuite
 
 
 class Metadata(MetadataStoreSuite):
-    lacks = {"backup": "it is for tests"}
+    lacks = {"backup": "it is for tests", "recover": "as above"}
     kills = 1
 
 
@@ -29,6 +31,8 @@ class MetadataKilled(Metadata):
 
 
 class WithBackup(MetadataStoreSuite):
+    lacks = {"recover": "it is for tests"}
+
     def backups(self, component):
         return sorted(component.path.parent.glob("*.backup"))
 
@@ -42,6 +46,54 @@ class Copying(TemporaryMetadataStore):
         if self.path.exists():
             self.path.with_name(f"{uuid.uuid4().hex}.backup").write_bytes(self.path.read_bytes())
         super().migrate(migrations)
+
+
+class WithRecovery(MetadataStoreSuite):
+    lacks = {"backup": "it is for tests"}
+
+    def damage(self, component):
+        content = bytearray(component.path.read_bytes())
+        content[: len(content) // 2] = bytes(len(content) // 2)
+        component.path.write_bytes(content)
+        return component.path
+
+    def reading(self, target):
+        RECOVERED.append(target)
+        return {}
+
+
+RECOVERED = []
+
+
+class Rescuing(TemporaryMetadataStore):
+    """A correct store that saves what looks like one of its rows."""
+
+    capabilities = frozenset({"recover"})
+
+    def open(self, host):
+        super().open(host)
+        if RECOVERED:
+            self.path = RECOVERED.pop()
+
+    def rows(self, content):
+        return {(match[0].decode(), int(match[1])) for match in re.findall(rb"((\d{4}) x{400})", content)}
+
+    def recover(self, host, target, migrations, mending=()):
+        if target.exists():
+            raise UsageError("it is there")
+        saved = TemporaryMetadataStore(None)
+        saved.open(host)
+        damaged, saved.path = saved.path, target
+        saved.migrate(migrations)
+        rows = self.rows(damaged.read_bytes())
+        sql = "INSERT INTO zen_testing (name, number) VALUES (?, ?)"
+        saved.write([Change(sql=sql, parameters=row) for row in rows])
+        return Recovery(schema=1, tables=(RecoveredTable(name="zen_testing", saved=len(rows)),))
+
+
+class Inventing(Rescuing):
+    def rows(self, content):
+        return super().rows(content) | {("nobody wrote it", 1)}
 
 
 class Boasting(TemporaryMetadataStore):
@@ -281,10 +333,11 @@ METADATA = {
     "no time zone": (Metadata, Naive, "clock_has_a_time_zone"),
     "a clock that goes back": (Metadata, Backwards, "clock_has_a_time_zone"),
     "no backup": (WithBackup, Boasting, "backup_is_made_before_a_migration"),
+    "saves what was not there": (WithRecovery, Inventing, "damaged_store_is_recovered"),
     "the words of the tool": (Metadata, Unwrapped, "errors_of_the_tool_are_wrapped"),
 }
 
-CORRECT = [(Metadata, TemporaryMetadataStore), (WithBackup, Copying)]
+CORRECT = [(Metadata, TemporaryMetadataStore), (WithBackup, Copying), (WithRecovery, Rescuing)]
 
 
 @pytest.mark.parametrize(("suite", "component"), CORRECT)

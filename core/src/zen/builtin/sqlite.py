@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from zen.builtin import disk, sqlite_schema
+from zen.builtin import disk, sqlite_opening, sqlite_schema
 from zen.builtin.sqlite_faults import busy, damaged, explained, is_duplicate
+from zen.builtin.sqlite_opening import longer
 from zen.errors import ComponentUnavailable, StorageError, WriteConflict
-from zen.interfaces import Change, Host, MetadataStore, Migration, Row
+from zen.interfaces import Change, Host, MetadataStore, Migration, Recovery, Row
 from zen.storage.filelock import FileLock
 
 # 1,000 pages of 4 KiB and their headers, as SQLite's own default.
@@ -32,15 +33,6 @@ _LONG_LOG = 1000 * (4096 + 24)
 # its size says nothing then, and we count.
 _WRITES_BETWEEN_CHECKPOINTS = 256
 _OLDEST = (3, 37)
-_PRAGMAS = (
-    "PRAGMA wal_autocheckpoint = 0",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA fullfsync = ON",
-    "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA synchronous = FULL",
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,10 +42,13 @@ class SQLiteConfig:
     Attributes:
         path: The database file, relative to the project root; `metadata.db` in zen's state folder by default.
         busy_timeout: How many seconds to wait for other processes.
+        network: Whether the file may lie on a network file system, where the locks and the shared memory that SQLite
+            relies on may not work.
     """
 
     path: Path | None = None
     busy_timeout: float = 30.0
+    network: bool = False
 
 
 class SQLiteStore(MetadataStore):
@@ -64,7 +59,7 @@ class SQLiteStore(MetadataStore):
     it is needed, in the parent and in the child: SQLite keeps its locks in memory that a child must not inherit.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset({"backup"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"backup", "recover"})
     path: Path
 
     def __init__(self, config: SQLiteConfig) -> None:
@@ -75,6 +70,7 @@ class SQLiteStore(MetadataStore):
         self._opened = False
         self._durable = True
         self._writes = _WRITES_BETWEEN_CHECKPOINTS
+        self._known = 0
 
     @property
     def dialect(self) -> Literal["sqlite"]:
@@ -87,7 +83,7 @@ class SQLiteStore(MetadataStore):
         Raises:
             PermissionDenied: When the file or its folder may not be written.
             StoreDamaged: When the file is not a database.
-            ComponentUnavailable: When this Python's SQLite is too old.
+            ComponentUnavailable: When this Python's SQLite is too old, or a new file would be on a network disk.
         """
         super().open(host)
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -95,10 +91,7 @@ class SQLiteStore(MetadataStore):
                 f"this Python has SQLite {sqlite3.sqlite_version}, the metadata store needs 3.37 or newer",
                 hint="use a newer Python build",
             )
-        configured: Path | None = self.config.path
-        self.path = host.state / "metadata.db" if configured is None else host.root / Path(configured).expanduser()
-        self._log = f"{self.path}-wal"
-        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        self._find(host)
         self._opened = True
         _stores.add(self)
         try:
@@ -110,6 +103,12 @@ class SQLiteStore(MetadataStore):
             self._opened = False
             raise
 
+    def _find(self, host: Host) -> None:
+        configured: Path | None = self.config.path
+        self.path = host.state / "metadata.db" if configured is None else host.root / Path(configured).expanduser()
+        self._log = f"{self.path}-wal"
+        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+
     def check(self) -> None:
         """Look for a network file system, and for damage.
 
@@ -117,13 +116,7 @@ class SQLiteStore(MetadataStore):
             ComponentUnavailable: When the file lies where SQLite's locks and shared memory do not work.
             StoreDamaged: When its structure is not sound.
         """
-        kind = disk.network_file_system(self.path)
-        if kind:
-            raise ComponentUnavailable(
-                f"the metadata store {self.path} is on a network file system ({kind}), where SQLite is not safe",
-                hint="configure a path on a local disk, or the metadata_store postgres",
-                path=self.path,
-            )
+        self._refuse_network()
         ((verdict,),) = self.read("PRAGMA quick_check(1)")
         if verdict != "ok":
             raise damaged(self.path, verdict)
@@ -158,6 +151,7 @@ class SQLiteStore(MetadataStore):
         Raises:
             WriteConflict: Also when a change adds a row under a key that exists.
             StorageError: When the disk is full or fails, or SQLite refuses a statement; nothing was written then.
+            SchemaTooNew: When a newer zen has migrated the database since.
         """
         if not batch:
             return
@@ -175,18 +169,54 @@ class SQLiteStore(MetadataStore):
 
         Raises:
             SchemaTooNew: When a newer zen migrated it.
-            StorageError: When a migration fails; the database is as it was then.
+            StorageError: When a migration fails; the database is then as the one before left it.
         """
         with self._explaining():
             with self._guard:
-                if not sqlite_schema.pending(self._connected(), migrations, self.path):
-                    return
-            with self._alone() as connection:
-                missing = sqlite_schema.pending(connection, migrations, self.path)
-                if missing:
-                    connection.execute("PRAGMA synchronous = FULL")
-                    self._durable = True
-                    sqlite_schema.apply(connection, missing, self.path, self.now())
+                missing = sqlite_schema.pending(self._connected(), migrations, self.path)
+            self._known = sqlite_schema.newest(migrations)
+            if missing:
+                self._migrate(migrations)
+
+    def _migrate(self, migrations: Sequence[Migration]) -> None:
+        with self._alone() as connection:
+            # Looked at again: somebody else may have had the lock before.
+            missing = sqlite_schema.pending(connection, migrations, self.path)
+            if not missing:
+                return
+            self._durable = True
+            backup = sqlite_schema.apply(connection, missing, self.path, self.now())
+        if backup is not None:
+            self.host.log.warning(
+                "the metadata store %s was brought from schema %d to %d; a copy from before is %s",
+                self.path,
+                missing[0].number - 1,
+                missing[-1].number,
+                backup,
+            )
+
+    def recover(
+        self, host: Host, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()
+    ) -> Recovery:
+        """Save what can be read of the file, and of its log, page by page; see the interface."""
+        from zen.builtin import sqlite_recovery
+
+        self._find(host)
+        if not self.path.exists():
+            raise StorageError(f"there is no metadata store {self.path} to recover", path=self.path)
+        try:
+            locked = self._lock.acquire(self.config.busy_timeout)
+        except OSError:  # on a disk that can only be read, where nobody writes
+            locked = False
+        try:
+            return sqlite_recovery.recover(self.path, target, migrations, mending, self.now())
+        except OSError as error:
+            raise disk.refusal(error, f"recover {self.path} to", target) from error
+        except sqlite3.Error as error:
+            raise explained(error, target, waited=self.config.busy_timeout) from error
+        finally:
+            if locked:
+                self._lock.release()
 
     def now(self) -> dt.datetime:
         """Return the time of this machine's clock, in UTC."""
@@ -196,6 +226,7 @@ class SQLiteStore(MetadataStore):
         execute = connection.execute
         execute("BEGIN IMMEDIATE")
         try:
+            self._current(connection)
             for index, change in enumerate(batch):
                 try:
                     touched = execute(change.sql, change.parameters).rowcount
@@ -211,6 +242,22 @@ class SQLiteStore(MetadataStore):
             if connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+    def _refuse_network(self) -> None:
+        kind = "" if self.config.network else disk.network_file_system(self.path)
+        if kind:
+            raise ComponentUnavailable(
+                f"the metadata store {self.path} is on a network file system ({kind}), where SQLite is not safe",
+                hint="configure a path on a local disk; `network: true` allows it at your own risk",
+                path=self.path,
+            )
+
+    def _current(self, connection: sqlite3.Connection) -> None:
+        """Refuse to write what was migrated since this program opened it: it does not know what holds there now."""
+        if self._known:
+            (held,) = connection.execute("SELECT max(number) FROM zen_schema").fetchone()
+            if held > self._known:
+                raise sqlite_schema.too_new(self.path, held, self._known)
 
     def _violated(self, error: sqlite3.IntegrityError, batch: Sequence[Change], index: int) -> StorageError:
         if is_duplicate(error):
@@ -229,7 +276,7 @@ class SQLiteStore(MetadataStore):
 
     def _shorten(self, connection: sqlite3.Connection) -> None:
         """Move a long log into the database, so that the next writer begins it anew. The caller holds the lock."""
-        if not _longer(self._log, _LONG_LOG):
+        if not longer(self._log, _LONG_LOG):
             return
         self._writes = 0
         try:
@@ -275,27 +322,7 @@ class SQLiteStore(MetadataStore):
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        if os.path.exists(self.path) and not _longer(self.path, 1):
-            # SQLite would take it for a new database and delete the log beside it.
-            raise damaged(self.path, "the file is empty")
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=self.config.busy_timeout,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            if mode != "wal":
-                raise StorageError(f"SQLite keeps no write-ahead log for {self.path}, only {mode}", path=self.path)
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            connection.close()
-            raise
+        connection = sqlite_opening.connect(self.path, self.config.busy_timeout)
         self._durable = True
         return connection
 
@@ -308,6 +335,7 @@ class SQLiteStore(MetadataStore):
         """Put an empty database in its place, if there is none, in one step: a file of no bytes is never ours."""
         if os.path.exists(self.path):
             return
+        self._refuse_network()
         try:
             disk.make_folder(self.path.parent)
         except OSError as error:
@@ -315,33 +343,11 @@ class SQLiteStore(MetadataStore):
         self._take()
         try:
             if not os.path.exists(self.path):
-                self._put_empty()
+                sqlite_opening.create(self.path)
         except OSError as error:
             raise disk.refusal(error, "create the metadata store", self.path) from error
         finally:
             self._lock.release()
-
-    def _put_empty(self) -> None:
-        if os.path.exists(self._log):
-            # SQLite would replay it into the new database.
-            raise damaged(self.path, f"the file is gone, but its log {self._log} is there")
-        draft = self.path.with_name(f"{self.path.name}.draft")
-        draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = sqlite3.connect(draft)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            connection.close()
-        disk.replace(draft, self.path)
-        disk.sync_path(self.path.parent.parent)  # the folder may be as new as the file, made by whoever keeps its state
-
-
-def _longer(file: Path | str, size: int) -> bool:
-    try:
-        return os.stat(file).st_size >= size
-    except OSError:
-        return False
 
 
 _stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from zen.builtin import sqlite_schema
 from zen.builtin.disk import full
 from zen.errors import PermissionDenied, StorageError, StoreBusy, StoreDamaged, ZenError, listing
 
@@ -62,11 +63,11 @@ def busy(path: Path, waited: float, *, holder: int | None) -> StoreBusy:
 
 def damaged(path: Path, reason: str) -> StoreDamaged:
     """Return the error for a file that is no database any more, with the backups that there are."""
-    backups = [backup.name for backup in path.parent.glob(f"{path.name}.v*.backup")]
-    restore = f"copy a backup over it ({listing(backups)})" if backups else "restore it from a backup"
+    backups = [backup.name for backup in sqlite_schema.backups(path)]
+    older = f"; {listing(backups)} beside it is from before a migration" if backups else ""
     return StoreDamaged(
         f"the metadata store {path} is damaged: {reason}",
-        hint=f"{restore}, or move it and the files that begin with its name away to start anew; zen does not touch it",
+        hint=f"`zen doctor --recover FILE` saves what can be read into a new file; zen does not touch this one{older}",
         path=path,
         reason=reason,
         backups=tuple(backups),

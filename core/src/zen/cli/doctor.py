@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from zen.cli.doctor_stores import stores
 from zen.cli.findings import Finding, of_error, report
 from zen.cli.group import Command, json_option
 from zen.cli.session import open_project, open_registry, zen_version
@@ -17,16 +19,30 @@ from zen.cli.session import open_project, open_registry, zen_version
 if TYPE_CHECKING:
     from zen.registry import Registry
     from zen.stacks import Project
-    from zen.stacks.opening import OpenStack
 
 
-@click.command(cls=Command, name="doctor", example=["zen doctor", "zen doctor --json"])
+_STORES = ("metadata_store", "artifact_store")
+
+
+@click.command(cls=Command, name="doctor", example=["zen doctor", "zen doctor --recover rescued.db"])
+@click.option(
+    "--recover",
+    "target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Save what can be read of damaged metadata into a new file.",
+)
 @json_option
-def command(as_json: bool) -> int:
+def command(target: Path | None, as_json: bool) -> int:
     """Check the installation, the project and its stores.
 
-    Nothing is repaired or made. Exits with 1 when something is broken.
+    Nothing is repaired or made. Exits with 1 when something is broken. With --recover, the damaged metadata are only
+    read, and what can be read of them is written to a file that is not there yet.
     """
+    if target is not None:
+        from zen.cli.recovering import recover
+
+        return recover(target, as_json=as_json)
     return report(list(diagnose()), as_json=as_json)
 
 
@@ -93,9 +109,11 @@ def _stack(project: Project, registry: Registry) -> Iterator[Finding]:
     yield Finding(name="active stack", detail=spec.name)
     if not project.state.exists():
         return  # opening the stores would make the folder; zen stack check does that on demand
+    opens = True
     with OpenStack(spec, project, registry) as opened:
         for component in spec.components:
             result = check_component(opened, component)
+            opens = opens and (result["ok"] or component.kind not in _STORES)
             name = component.kind if component.name == component.flavor else f"{component.kind} {component.name}"
             yield Finding(
                 name=name.replace("_", " "),
@@ -103,41 +121,5 @@ def _stack(project: Project, registry: Registry) -> Iterator[Finding]:
                 detail=component.flavor if result["ok"] else result["message"],
                 hint=result["hint"],
             )
-        yield from _guarded("metadata", lambda: _metadata(opened))
-        yield from _guarded("runs", lambda: _runs(opened))
-
-
-def _guarded(name: str, look: Callable[[], Finding | None]) -> Iterator[Finding]:
-    try:
-        finding = look()
-    except Exception as error:  # noqa: BLE001  # as above, and the component is a plugin's
-        finding = of_error(name, error)
-    if finding is not None:
-        yield finding
-
-
-def _metadata(opened: OpenStack) -> Finding | None:
-    from zen.interfaces import MetadataStore
-
-    store = opened.one(MetadataStore)  # type: ignore[type-abstract]  # mypy wants a concrete class
-    if store.dialect != "sqlite":
-        return None
-    mode = store.read("PRAGMA journal_mode")[0][0]
-    faults = [str(row[0]) for row in store.read("PRAGMA quick_check(5)")]
-    if faults != ["ok"]:
-        return Finding(
-            name="metadata",
-            state="broken",
-            detail="; ".join(faults),
-            hint="keep a copy of the file as it is, then restore the newest backup beside it",
-        )
-    return Finding(name="metadata", detail=f"intact, journal mode {mode}")
-
-
-def _runs(opened: OpenStack) -> Finding:
-    running, lost = (opened.database.count_runs(state=state) for state in ("running", "lost"))
-    return Finding(
-        name="runs",
-        detail=f"{opened.database.count_runs()} recorded, {running} running, {lost} lost",
-        hint="zen runs --state lost shows runs whose process died" if lost else "",
-    )
+        if opens:
+            yield from stores(opened)

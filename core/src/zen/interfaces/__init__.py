@@ -8,7 +8,7 @@ from zen.interfaces.experiment_tracker import ExperimentTracker, StepTracking
 from zen.interfaces.feature_store import FeatureStore
 from zen.interfaces.host import Artifacts, Host, Records, Secrets
 from zen.interfaces.materializer import ArtifactReader, ArtifactWriter, Materializer
-from zen.interfaces.metadata_store import Change, MetadataStore, Migration, Row
+from zen.interfaces.metadata_store import Change, MetadataStore, Migration, RecoveredTable, Recovery, Row
 from zen.interfaces.model_deployer import ModelDeployer
 from zen.interfaces.model_registry import ModelRegistry
 from zen.interfaces.orchestrator import Command, Launcher, Orchestrator
@@ -56,6 +56,8 @@ __all__ = [
     "Orchestrator",
     "Reach",
     "Records",
+    "RecoveredTable",
+    "Recovery",
     "Row",
     "SecretStore",
     "Secrets",

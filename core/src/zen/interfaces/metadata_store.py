@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from zen.errors import StorageError
 from zen.interfaces.artifact_store import Reach
 from zen.interfaces.component import Component
+from zen.interfaces.host import Host
 from zen.records.codec import record
 
 Row = tuple[Any, ...]
@@ -38,6 +41,38 @@ class Migration:
     statements: tuple[str, ...]
 
 
+@record()
+class RecoveredTable:
+    """What became of one table.
+
+    Attributes:
+        name: The table.
+        saved: How many of its rows the new store has.
+        lost: How many rows could not be read; None when nobody can tell.
+        orphans: How many could be read, and were dropped because what they refer to is lost.
+    """
+
+    name: str
+    saved: int
+    lost: int | None = None
+    orphans: int = 0
+
+
+@record()
+class Recovery:
+    """What was saved of a damaged store.
+
+    Attributes:
+        schema: The number of the last migration that it held.
+        tables: Every table of that schema.
+        notes: What was found to be wrong, a sentence each.
+    """
+
+    schema: int
+    tables: tuple[RecoveredTable, ...]
+    notes: tuple[str, ...] = ()
+
+
 class MetadataStore(Component):
     """A relational database that several threads and processes use at once.
 
@@ -50,6 +85,7 @@ class MetadataStore(Component):
     reach: ClassVar[Reach] = "host"
     known_capabilities: ClassVar[Mapping[str, str]] = {
         "backup": "copies itself before a migration",
+        "recover": "saves what can be read of a damaged store into a new file",
     }
 
     @property
@@ -89,3 +125,28 @@ class MetadataStore(Component):
     @abstractmethod
     def now(self) -> dt.datetime:
         """Return the time of the one clock that all users of this store share, with time zone."""
+
+    def recover(
+        self, host: Host, target: Path, migrations: Sequence[Migration], mending: Sequence[Change] = ()
+    ) -> Recovery:
+        """Save what can be read of a damaged store into a new file, which this store can then be configured with.
+
+        Needs the capability `recover`. Called in place of `open`, which may fail then, and the damaged store is only
+        read. What is saved keeps the schema that it has; rows that refer to lost rows are dropped.
+
+        Args:
+            host: As for `open`.
+            target: A file that is not there yet.
+            migrations: All that this zen knows.
+            mending: What to change in the new file before rows that refer to nothing are dropped, and after; before
+                the rules of the schema hold there.
+
+        Raises:
+            UsageError: When `target` is there already.
+            SchemaTooNew: When a newer zen wrote the store.
+            StorageError: When this store does not offer it, or cannot write the file.
+        """
+        raise StorageError(
+            f"the {self.kind} {type(self).__name__} does not offer to recover a damaged store",
+            hint="restore it from a backup, with the tools of its database",
+        )

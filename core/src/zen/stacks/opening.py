@@ -233,14 +233,20 @@ class OpenStack:
                 self._components[key] = component
             return self._components[key]
 
-    def _built(self, spec: ComponentSpec) -> Component:
+    def unopened(self, interface: type[C]) -> C:
+        """Return the stack's component of a kind that a stack has once, as it is before it is opened."""
+        [spec] = self.spec.of(interface.kind)
+        return cast(C, self._built(spec, opened=False))
+
+    def _built(self, spec: ComponentSpec, *, opened: bool = True) -> Component:
         flavor = f"{spec.flavor}@{spec.distribution}" if spec.distribution else spec.flavor
         loaded = self.registry.flavor(spec.kind, flavor)
         config_class = self.registry.config_class(loaded)
         config = build(config_class, spec.config, f"{spec.kind} {spec.name!r}") if config_class else None
         try:
             component = self.registry.component_class(loaded)(config)
-            component.open(self)
+            if opened:
+                component.open(self)
         except ZenError:
             raise
         except (Exception, SystemExit) as error:  # a plugin's code

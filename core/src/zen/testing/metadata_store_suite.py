@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from zen.errors import SchemaTooNew, WriteConflict, ZenError
-from zen.interfaces import Change, MetadataStore, Migration
+from zen.errors import SchemaTooNew, UsageError, WriteConflict, ZenError
+from zen.interfaces import Change, MetadataStore, Migration, Recovery
 from zen.testing.checks import DoesNotApply, NotVerified, refusal, require
 from zen.testing.killing import killed
 from zen.testing.life_checks import in_threads
@@ -38,6 +38,16 @@ class MetadataStoreSuite(ComponentSuite):
     def backups(self, component: Any) -> Sequence[object]:
         """Return the copies that the store has made of itself; needed for the capability `backup`."""
         raise NotVerified("that the store copies itself was not seen", give=self._wanted("backups(self, component)"))
+
+    def damage(self, component: Any) -> Path:
+        """Spoil a part of a closed store that is a file, and return the file; for the capability `recover`."""
+        raise NotVerified(
+            "that a damaged store is recovered was not seen", give=self._wanted("damage(self, component)")
+        )
+
+    def reading(self, target: Path) -> Mapping[str, Any]:
+        """Return the settings with which a recovered file is opened."""
+        return {"path": str(target)}
 
     def use(self, component: Any) -> None:
         """Ask for something."""
@@ -309,6 +319,35 @@ class MetadataStoreSuite(ComponentSuite):
             do="copy the database before the first statement, or do not declare `backup`",
         )
 
+    def test_damaged_store_is_recovered(self, kit: Kit) -> None:
+        """Capability `recover`: what can be read goes into a new file and is counted; the damaged one stays."""
+        self._declares(kit, "recover")
+        store = _migrated(kit)
+        rows = [(f"{number:04} {'x' * 400}", number) for number in range(200)]
+        store.write([Change(sql=_INSERT, parameters=row) for row in rows])
+        store.close()
+        damaged, target = self.damage(store), kit.tmp_path / "recovered"
+        before = damaged.read_bytes()
+        recovery = _recover(kit, target)
+        found = [tuple(row) for row in kit.make(**self.reading(target)).read(_SELECT)]
+        tried = f"recover() of a store with {len(rows)} rows that was damaged in one place"
+        told = next((each for each in recovery.tables if each.name == "zen_testing"), None)
+        require(
+            0 < len(found) <= len(rows) and set(found) <= set(rows),
+            tried=f"{tried}; then the rows of the new file",
+            came=f"{len(found)} rows, {len(set(found) - set(rows))} of them never written",
+            do="go around what is damaged, and take the rest as it is",
+        )
+        require(
+            told is not None and told.saved == len(found) and told.lost in (None, len(rows) - len(found)),
+            tried=f"{tried}; then what it tells of the table zen_testing",
+            came=told,
+            do=f"count: {len(found)} rows were saved, {len(rows) - len(found)} lost (or None)",
+        )
+        require(damaged.read_bytes() == before, tried=tried, came="other bytes in the damaged file", do="only read it")
+        tried, do = f"{tried}; then once more to the same file", "write to no file that is there"
+        refusal(UsageError, lambda: _recover(kit, target), tried=tried, do=do)
+
 
 def _schema(store: MetadataStore) -> Migration:
     numbers = "number BIGINT, real_number DOUBLE PRECISION"
@@ -319,6 +358,11 @@ def _schema(store: MetadataStore) -> Migration:
 def _migrated(kit: Kit) -> Any:
     kit.component.migrate([_schema(kit.component)])
     return kit.component
+
+
+def _recover(kit: Kit, target: Path) -> Recovery:
+    store = cast(MetadataStore, kit.new())
+    return store.recover(kit.host, target, [_schema(store)])
 
 
 def _require_rows(store: MetadataStore, rows: list[tuple[str, int]], tried: str, do: str) -> None:
