@@ -13,7 +13,7 @@ from zen.engine import new_id
 from zen.errors import ArtifactNotFound, UsageError, listing, nearest
 from zen.interfaces import ModelDeployer
 from zen.records import Deployment, DeploymentState, Serving
-from zen.stacks import is_name, name_advice
+from zen.stacks import is_name, name_advice, name_refusal
 from zen.stacks.opening import OpenStack
 from zen.stacks.trust import check_loadable
 from zen.storage import Models
@@ -113,7 +113,7 @@ class DeploymentAccess:
         version = self._self().model(ref)
         name = name or version.model
         if not is_name(name):
-            raise UsageError(f"a deployment cannot have the name {name!r}", hint=name_advice(name))
+            raise UsageError(name_refusal(name, "a deployment cannot have the name {}"), hint=name_advice(name))
         if not version.record.artifact:
             raise ArtifactNotFound(f"version {version.version} of model {version.model!r} holds no model to serve")
         if version.artifact.unsafe:  # whatever loads it there asks nobody

@@ -11,6 +11,7 @@ from zen.errors import MaterializerError
 _PART = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]+")  # no lone surrogates: they are no text anywhere else
 _LONGEST_PART = 255  # bytes, of every file system that artifacts are unpacked on
 _LONGEST = 2000
+_MOST_MADE = 100
 # What Windows takes for a device, whatever extension follows, and the signs that it has other uses for.
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\..*)?", re.IGNORECASE)
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\x7f]')
@@ -56,6 +57,12 @@ def check_portable(names: Iterable[str]) -> None:
     for path in spelled:
         if any(folder in files for folder in list(_with_folders(path))[:-1]):
             raise MaterializerError(f"{shown(spelled[path])} lies below what is a file itself", hint=_RENAME)
+
+
+def file_name(text: str) -> str:
+    """Return a name of a file that every system can have, made of any text."""
+    made = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:_MOST_MADE].rstrip(".") or "file"
+    return f"_{made}" if _DEVICES.fullmatch(made) else made
 
 
 def shown(name: str) -> str:

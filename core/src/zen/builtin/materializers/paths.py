@@ -97,15 +97,19 @@ def _look(top: Path) -> _Found:
 
 def _read_index(reader: ArtifactReader) -> tuple[str, list[str], list[str]]:
     index = decode_json(reader.read(_INDEX))
-    if isinstance(index, dict) and index.get("kind") in ("file", "folder"):
-        executable, empty = index.get("executable"), index.get("empty")
-        if all(map(_is_names, (executable, empty))):
-            return index["kind"], executable, empty
-    raise MaterializerError(f"the {_INDEX} of the artifact is not one that zen wrote")
+    if not isinstance(index, dict) or index.get("kind") not in ("file", "folder"):
+        raise _not_ours()
+    return index["kind"], _names(index.get("executable")), _names(index.get("empty"))
 
 
-def _is_names(data: Any) -> bool:
-    return isinstance(data, list) and len(data) <= MOST_FILES and all(isinstance(name, str) for name in data)
+def _names(data: Any) -> list[str]:
+    if not isinstance(data, list) or len(data) > MOST_FILES or not all(isinstance(name, str) for name in data):
+        raise _not_ours()
+    return data
+
+
+def _not_ours() -> MaterializerError:
+    return MaterializerError(f"the {_INDEX} of the artifact is not one that zen wrote")
 
 
 def _status(path: Path) -> os.stat_result:
