@@ -176,7 +176,7 @@ def _check_entry(info: zipfile.ZipInfo, path: Path) -> None:
         raise refused(path, f"{name} in it is encrypted", "export it again without a password")
     if info.compress_type not in _METHODS:
         raise refused(path, f"{name} in it is compressed by method {info.compress_type}; only deflate is read")
-    if kind not in (0, stat.S_IFDIR if info.is_dir() else stat.S_IFREG):
+    if kind not in (0, stat.S_IFDIR if info.orig_filename.endswith("/") else stat.S_IFREG):
         raise refused(path, f"{name} in it is a link, a device or a pipe (mode {info.external_attr >> 16:o})")
 
 
