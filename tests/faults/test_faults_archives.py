@@ -98,7 +98,7 @@ def named(*names: str) -> Callable[[Path], None]:
     """Make an archive that is right in all but the names of its files."""
 
     def make(path: Path) -> None:
-        files = {name: b"abc" for name in names}
+        files = dict.fromkeys(names, b"abc")
         raw(path, entry(LABEL, label(files)), *(entry(name) for name in names))
 
     return make
