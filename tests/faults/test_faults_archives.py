@@ -136,6 +136,12 @@ def many(path: Path) -> None:
     raw(path, *(entry(f"e{number}", b"") for number in range(300_000)))
 
 
+def second_file_wrong(path: Path) -> None:
+    """Let a large file be staged before the next one is found wrong."""
+    files = {"a": bytes(100_000), "z": b"abc"}
+    raw(path, entry(LABEL, label(files)), entry("a", files["a"]), entry("z", b"xyz"))
+
+
 def lying_directory(path: Path) -> None:
     """Say that the table of contents has 4 GB."""
     named("data")(path)
@@ -183,6 +189,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "other bytes": (holding(entry("data", b"abd")), r"is not the file that was exported"),
     "more bytes": (holding(entry("data", b"abcd")), r"is not the file that was exported"),
     "less bytes": (holding(entry("data", b"ab")), r"is not the file that was exported"),
+    "second file other bytes": (second_file_wrong, r"'z' in the archive .* is not the file that was exported"),
     "other checksum": (holding(entry("data", crc=1)), r"no whole zip file.*CRC"),
     "more bytes than it says": (holding(entry("data", b"abcd", size=3)), r"no whole zip file|not the file"),
     "other name inside": (holding(entry("data", local="../x")), r"no whole zip file"),
@@ -304,6 +311,16 @@ def test_a_folder_zipped_by_another_tool_is_read(client: Client, tmp_path: Path)
     folders = [entry("a/", b"", mode=stat.S_IFDIR | 0o755), entry("a/b/", b"", mode=stat.S_IFDIR | 0o755)]
     raw(tmp_path / "a.zip", entry(LABEL, label(files)), *folders, entry("a/b/data"))
     assert client.import_artifact(tmp_path / "a.zip").size == 3
+
+
+def test_entries_are_counted_before_they_are_objects(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten million of them would fill the memory of whoever looks how many they are."""
+    many(tmp_path / "many.zip")
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("an entry became an object"))
+    with pytest.raises(ZenError, match="more than 100,000 entries"):
+        client.import_artifact(tmp_path / "many.zip")
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "nothing", "NUL"])
