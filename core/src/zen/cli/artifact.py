@@ -21,7 +21,7 @@ _LONGEST = 300
 
 group = Group(
     name="artifact",
-    help="List and show what runs have stored; export and import it.",
+    help="List, show, export and import what runs have stored.",
     example=["zen artifact list", "zen artifact show model", "zen artifact export model model.zip"],
 )
 for command in (export, import_, trust, distrust):

@@ -19,7 +19,7 @@ MOST_LABEL = 32 * 1024 * 1024
 """Bytes of a label: that of an artifact with 100,000 files has about 20 million."""
 _VERSION = 1
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_FORMAT = re.compile(r"[!-~][ -~]{0,99}")
+_FORMAT = re.compile(r"[ -~]{0,100}")
 _TYPE = re.compile(r"[^\x00-\x1f\ud800-\udfff]{0,500}")
 _REFERENCE = re.compile(r"[^\x00-\x1f\ud800-\udfff:]{1,300}:[^\x00-\x1f\ud800-\udfff:]{1,300}")
 _LARGEST = 1 << 62  # bytes: what any database and any file system has a number for
