@@ -441,7 +441,7 @@ def spoils() -> int:
 
 @step({where})
 def reads(given: int) -> list:
-    print("heard")
+    sys.stdout.write("heard\\n")  # in one piece: what comes raw may get between two
     os.write(1, b"raw\\n")
     return [Path.cwd().name, os.environ["HOME"] != "/nowhere", signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -132,6 +133,43 @@ def test_a_file_that_becomes_a_link_while_it_is_read_is_refused(folder, monkeypa
         save(PathMaterializer(), folder)
 
 
+def test_a_folder_that_becomes_a_link_while_it_is_read_is_refused(folder, tmp_path, monkeypatch):
+    """The file is there by its name, and is another one."""
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(folder / "a b", elsewhere)
+    look = paths._look
+
+    def swap(top):
+        found = look(top)
+        (folder / "a b").rename(tmp_path / "gone")
+        (folder / "a b").symlink_to(elsewhere)
+        return found
+
+    monkeypatch.setattr(paths, "_look", swap)
+    with pytest.raises(MaterializerError, match="was replaced while it was read"):
+        save(PathMaterializer(), folder)
+
+
+def test_a_file_that_becomes_a_pipe_while_it_is_read_is_refused(folder, monkeypatch):
+    look = paths._look
+
+    def swap(top):
+        found = look(top)
+        (folder / "run.sh").unlink()
+        _fifo(folder / "run.sh")
+        return found
+
+    monkeypatch.setattr(paths, "_look", swap)
+    with pytest.raises(MaterializerError, match=r"run\.sh was replaced while it was read"):
+        save(PathMaterializer(), folder)
+
+
+def test_a_file_with_a_second_name_is_a_file(folder):
+    os.link(folder / "run.sh", folder / "second")
+    loaded = round_trip(PathMaterializer(), folder)
+    assert (loaded / "second").read_bytes() == (loaded / "run.sh").read_bytes() == (folder / "run.sh").read_bytes()
+
+
 def test_a_name_that_is_not_utf8_is_refused(tmp_path):
     (tmp_path / os.fsdecode(b"\xff.txt")).touch()
     with pytest.raises(MaterializerError, match="not valid UTF-8"):
@@ -152,6 +190,9 @@ def test_too_many_files_are_refused(folder, monkeypatch):
         {"kind": "folder", "executable": 1, "empty": []},
         {"kind": "folder", "executable": [], "empty": ["../x"]},
         {"kind": "folder", "executable": [], "empty": ["/tmp"]},
+        {"kind": "folder", "executable": [], "empty": [1]},
+        {"kind": "other", "executable": [], "empty": []},
+        {"kind": "file", "executable": [], "empty": []},
     ],
     ids=str,
 )
@@ -159,7 +200,7 @@ def test_a_damaged_index_is_a_clear_error(folder, tmp_path, index):
     reader = save(PathMaterializer(), folder, tmp_path / "artifact")
     (tmp_path / "artifact" / "index.json").chmod(0o644)
     (tmp_path / "artifact" / "index.json").write_text(json.dumps(index))
-    with pytest.raises(MaterializerError, match="unsafe|not one that zen wrote"):
+    with pytest.raises(MaterializerError, match="unsafe|not one that zen wrote|speaks of one file"):
         PathMaterializer().load(reader)
 
 

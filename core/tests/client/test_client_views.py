@@ -183,6 +183,6 @@ def test_types_of_the_project_are_loaded_from_another_folder(run, home, tmp_path
 
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(home)])
-    monkeypatch.delitem(sys.modules, "flow")
+    del sys.modules["flow"]  # not by monkeypatch, which would put it back when the project is gone
     model = Client(root=home).artifact("model").load()
     assert (type(model).__module__, model.weights) == ("flow", [0.5])

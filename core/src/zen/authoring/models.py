@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from zen.errors import UsageError
 from zen.records import ModelSpec
-from zen.stacks import is_name, name_advice
+from zen.stacks import is_name, name_advice, name_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Model:
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
-            raise UsageError(f"a model cannot have the name {self.name!r}", hint=name_advice(self.name))
+            raise UsageError(name_refusal(self.name, "a model cannot have the name {}"), hint=name_advice(self.name))
 
     def spec(self) -> ModelSpec:
         """Return what the plan says of it."""

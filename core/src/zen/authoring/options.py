@@ -149,9 +149,12 @@ def as_tuple(hooks: Hook | Sequence[Hook]) -> tuple[Hook, ...]:
 
 
 def _check(options: Any, what: str) -> None:
-    if options.name and not NAME.fullmatch(options.name):
+    if options.name and not (isinstance(options.name, str) and NAME.fullmatch(options.name)):
+        from zen.stacks import name_refusal  # decorating a function needs none of it
+
         raise UsageError(
-            f"{what} cannot have the name {options.name!r}", hint="use letters, digits and '_', not a digit first"
+            name_refusal(options.name, f"{what} cannot have the name {{}}"),
+            hint="use letters, digits and '_', not a digit first",
         )
     if isinstance(options.tags, str) or not all(isinstance(tag, str) and tag for tag in options.tags):
         raise UsageError(f"the tags of {what} are {options.tags!r}", hint='give a list of texts: tags=["gpu"]')

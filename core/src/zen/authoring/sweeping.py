@@ -22,6 +22,7 @@ from zen.engine import interrupt as interrupt_run
 from zen.engine import reraise, terminating, use_progress, workers_kept
 from zen.errors import UsageError
 from zen.records import Plan, RunRecord, StepRunRecord
+from zen.stacks import name_refusal
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _POLL = 0.1
@@ -53,9 +54,10 @@ def sweep(
 
 
 def _name(name: str, pipeline: PipelineDefinition, client: Client) -> str:
-    if name and not _NAME.fullmatch(name):
+    if name and not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise UsageError(
-            f"a sweep cannot have the name {name!r}", hint="use letters, digits, '_', '.' and '-', up to 100"
+            name_refusal(name, "a sweep cannot have the name {}"),
+            hint="use letters, digits, '_', '.' and '-', up to 100",
         )
     if name:
         return name

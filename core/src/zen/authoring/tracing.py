@@ -20,6 +20,7 @@ from zen.errors import ArgumentTypeError, DuplicateStepName, TracingError, Unkno
 from zen.identity import is_plain, to_plain
 from zen.records import CachePolicy, CodeRef, Hooks, Input, RetryPolicy, StepSpec
 from zen.source import fingerprint, module_name
+from zen.stacks import name_refusal
 
 if TYPE_CHECKING:
     from zen.authoring.runconfig import RunConfig
@@ -143,9 +144,10 @@ class Trace:
 
     def _unique(self, base: str, given: str) -> str:
         if given:
-            if not NAME.fullmatch(given):
+            if not (isinstance(given, str) and NAME.fullmatch(given)):
                 raise UsageError(
-                    f"a step cannot have the name {given!r}", hint="use letters, digits and '_', not a digit first"
+                    name_refusal(given, "a step cannot have the name {}"),
+                    hint="use letters, digits and '_', not a digit first",
                 )
             full = self._prefix + given
             if full in self.steps:

@@ -1,4 +1,4 @@
-"""`zen artifact`: what runs have stored."""
+"""`zen artifact`: what runs have stored, and what was imported. Listing and showing read records, and load nothing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zen.cli.exchange import export, import_
 from zen.cli.group import Group, json_option
 from zen.cli.output import ago, emit_json, fields, moment, record_json, say, size, table, write
 from zen.cli.session import open_client, stack_option
+from zen.cli.trust import distrust, pin_json, trust
 
 if TYPE_CHECKING:
     from zen.client import ArtifactView
 
+IMPORTED = "imported"
+_LONGEST = 300
+
 group = Group(
     name="artifact",
-    help="List and show what runs have stored.",
-    example=["zen artifact list", "zen artifact show model"],
+    help="List, show, export and import what runs have stored.",
+    example=["zen artifact list", "zen artifact show model", "zen artifact export model model.zip"],
 )
+for command in (export, import_, trust, distrust):
+    group.add_command(command)
 
 
 @group.command("list", example=["zen artifact list", "zen artifact list --name model --json"])
@@ -41,7 +48,7 @@ def list_artifacts(name: str | None, limit: int, offset: int, stack: str | None,
 
 
 def _row(artifact: ArtifactView, now: dt.datetime) -> tuple[str, ...]:
-    made = ago(artifact.created_at, now)
+    made = f"{'imported ' if artifact.imported else ''}{ago(artifact.created_at, now)}"
     return (
         artifact.name,
         f"{artifact.version}",
@@ -66,7 +73,8 @@ def show(artifact: str, version: int | None, stack: str | None, as_json: bool) -
     with open_client(stack) as client:
         found = client.artifact(artifact, version)
         if as_json:
-            emit_json(artifact_json(found))
+            pin = found.pin
+            emit_json({**artifact_json(found), "trust": pin_json(pin) if pin else None})
         else:
             _show(found)
 
@@ -76,6 +84,8 @@ def _show(artifact: ArtifactView) -> None:
     statistics = facts.pop("statistics", None) or {}
     if statistics:
         facts.pop("columns", None)  # said again, with more, below
+    imported = facts.pop(IMPORTED, None) if artifact.imported else None
+    pin = artifact.pin
     fields(
         [
             ("artifact", f"{artifact.name} version {artifact.version}"),
@@ -85,7 +95,9 @@ def _show(artifact: ArtifactView) -> None:
             ("size", size(artifact.size)),
             ("digest", artifact.digest),
             ("materializer", artifact.materializer),
-            ("made", moment(artifact.created_at)),
+            ("imported" if artifact.imported else "made", moment(artifact.created_at)),
+            ("from", _origin(imported)),
+            ("trusted", f"by {pin.who} at {moment(pin.at)}: {pin.reason}" if pin else ""),
             ("run", artifact.run_id),
             ("step", artifact.step),
             ("output", artifact.output),
@@ -97,6 +109,19 @@ def _show(artifact: ArtifactView) -> None:
     if artifact.files:
         write("")
         table(("file", "size", "digest"), [(file.name, size(file.size), file.digest) for file in artifact.files])
+
+
+def _origin(imported: Any) -> str:
+    """Return what is known about an import, and what the archive told of itself, as JSON on one line each."""
+    import json
+
+    if not isinstance(imported, dict):
+        return ""
+    told = imported.get("origin") or {}
+    lines = [f"{imported.get('file')}, by {imported.get('by')}"]
+    if isinstance(told, dict):
+        lines += [f"{name} = {json.dumps(value, default=str)[:_LONGEST]}" for name, value in told.items()]
+    return "\n".join(lines)
 
 
 def _show_statistics(statistics: dict[str, Any]) -> None:

@@ -29,7 +29,10 @@ __all__ = [
 ]
 
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Controls, and what reorders or hides the text around it; not the joiners (200c, 200d) that scripts and emoji need.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 _reserved: list[IO[str]] = []
 
 

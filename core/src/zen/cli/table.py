@@ -70,7 +70,7 @@ COMMANDS: dict[str, Row] = {
             name="artifact",
             section="Runs",
             target="zen.cli.artifact:group",
-            summary="List and show what runs have stored.",
+            summary="List, show, export and import what runs have stored.",
         ),
         Row(
             name="model",

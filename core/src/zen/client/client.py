@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from zen.client.deployments import DeploymentAccess
+from zen.client.exchange import ExchangeAccess
 from zen.client.explaining import explain
 from zen.client.explanation import Explanation
 from zen.client.lineage import Direction, Lineage, lineage_of
@@ -31,12 +32,13 @@ from zen.storage.groups import REPRODUCES
 if TYPE_CHECKING:
     from zen.client.comparing import Comparison
 
-_LAST = re.compile(r"last(?:~(\d+))?")
+_LAST = re.compile(r"last(?:~([0-9]{1,18}))?")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
+class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess, ExchangeAccess):
     """Reads runs, steps, artifacts and models of a stack.
 
     Args:
@@ -285,7 +287,7 @@ class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
             ArtifactNotFound: With what exists.
         """
         name, _, number = ref.partition("@")
-        if number.isdigit() and version is None:
+        if version is None and _NUMBER.fullmatch(number):
             return ArtifactView(find_artifact(self.open_stack, name, int(number)), self)
         if version is None and _HEX.fullmatch(ref) and self.database.artifact_version(ref) is None:
             found = self.database.artifacts_with_prefix(ref)

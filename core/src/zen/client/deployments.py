@@ -13,8 +13,9 @@ from zen.engine import new_id
 from zen.errors import ArtifactNotFound, UsageError, listing, nearest
 from zen.interfaces import ModelDeployer
 from zen.records import Deployment, DeploymentState, Serving
-from zen.stacks import is_name, name_advice
+from zen.stacks import is_name, name_advice, name_refusal
 from zen.stacks.opening import OpenStack
+from zen.stacks.trust import check_loadable
 from zen.storage import Models
 
 
@@ -107,13 +108,16 @@ class DeploymentAccess:
         Raises:
             UsageError: When the stack has no model deployer.
             ArtifactNotFound: When there is no such version, or it has no model.
+            MaterializerError: When it may not be loaded here.
         """
         version = self._self().model(ref)
         name = name or version.model
         if not is_name(name):
-            raise UsageError(f"a deployment cannot have the name {name!r}", hint=name_advice(name))
+            raise UsageError(name_refusal(name, "a deployment cannot have the name {}"), hint=name_advice(name))
         if not version.record.artifact:
             raise ArtifactNotFound(f"version {version.version} of model {version.model!r} holds no model to serve")
+        if version.artifact.unsafe:  # whatever loads it there asks nobody
+            check_loadable(version.artifact.record, self.open_stack)
         deployer = _deployer(self.open_stack)
         with tempfile.TemporaryDirectory(prefix="deploy-", dir=self.open_stack.state) as folder:
             files = version.artifact.pack(Path(folder) / "model")

@@ -10,7 +10,7 @@ from zen.client.views import ArtifactView, Reader, RunView
 from zen.engine import STAGES, promote, unalias
 from zen.errors import ArtifactNotFound, UsageError
 from zen.records import AliasEvent, ModelVersion, Serving
-from zen.stacks import is_name, name_advice
+from zen.stacks import is_name, name_advice, name_refusal
 from zen.stacks.opening import OpenStack
 from zen.storage import Models
 
@@ -155,7 +155,9 @@ class ModelAccess:
             raise UsageError(f"no stage {stage!r}; there are: {', '.join(STAGES[:2])}")
         name = alias or stage or ""
         if not is_name(name) or name.isdigit() or name in ("latest", "archived"):
-            raise UsageError(f"{name!r} cannot be an alias", hint=name_advice(name) if not is_name(name) else "")
+            raise UsageError(
+                name_refusal(name, "{} cannot be an alias"), hint=name_advice(name) if not is_name(name) else ""
+            )
         return self._view(promote(self.open_stack, self.model(ref).record, name, reason=reason))
 
     def remove_alias(self, model: str, alias: str, *, reason: str = "") -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from zen.errors import MaterializerError, UsageError
 from zen.interfaces import Materializer
 from zen.registry import Registry
-from zen.source import load_module, prepare_path, project_name
+from zen.source import load_module, origin_of, prepare_path, project_name
 from zen.stacks import find_project
 from zen.stacks.materialization import candidates, materializer_of, resolve_type
 from zen.stacks.opening import registry_of
@@ -58,8 +60,9 @@ def unpack(folder: Path | str, *, root: Path | str | None = None, allow_pickle: 
         folder: Where `pack`, or an artifact's `pack`, put it.
         root: The root of the project whose types and materializers the value uses; by default that of the current
             folder.
-        allow_pickle: Whether a pickle may be loaded, which can run any code: only for a folder that nobody else
-            could write to.
+        allow_pickle: Whether a pickle may be loaded, which can run any code, and whether any installed module may be
+            imported for a type: only for a folder that nobody else could write to. Else types are looked for in what
+            is imported already, and in the project's own modules.
 
     Raises:
         ArtifactNotFound: When nothing is packed there.
@@ -68,7 +71,7 @@ def unpack(folder: Path | str, *, root: Path | str | None = None, allow_pickle: 
     """
     project = find_project(Path(root) if root is not None else None)
     prepare_path(project.root, None)
-    return _loaded(Path(folder), registry_of(project), partial(load_module, root=project.root), allow_pickle)
+    return _loaded(Path(folder), registry_of(project), project.root, allow_pickle)
 
 
 def empty(folder: Path) -> Path:
@@ -85,7 +88,8 @@ def listed(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in files}
 
 
-def _loaded(folder: Path, registry: Registry, importer: Any, allow_pickle: bool) -> Any:
+def _loaded(folder: Path, registry: Registry, root: Path, allow_pickle: bool) -> Any:
+    importer = partial(load_module if allow_pickle else _own_module, root=root)
     files = FolderReader(folder, lambda name: resolve_type(name, importer))
     label = files.label
     materializer: Materializer = materializer_of(
@@ -97,6 +101,15 @@ def _loaded(folder: Path, registry: Registry, importer: Any, allow_pickle: bool)
             hint="allow_pickle=True, if nobody else could write to that folder",
         )
     return materializer.load(files)
+
+
+def _own_module(name: str, root: Path) -> ModuleType:
+    """Return a module that is imported already, or is the project's: what else runs is not for a label to say."""
+    if name in sys.modules:
+        return sys.modules[name]
+    if origin_of(name, root).kind not in ("project", "namespace"):
+        raise ImportError(f"{name} is not the project's, and not imported", name=name)
+    return load_module(name, root)
 
 
 def _clear(folder: Path) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from zen.client.exchanged import Exchange, Exchanged
 from zen.client.notebook import run_page, table
 from zen.errors import ArtifactNotFound, UnknownStep, listing, nearest
 from zen.identity import from_plain
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 
-class Reader(Protocol):
+class Reader(Exchange, Protocol):
     """What views read from: a client."""
 
     @property
@@ -345,8 +346,10 @@ class StepView:
         return f"<step {self.name!r} of run {self.run.id[:8]}: {self.state}>"
 
 
-class ArtifactView:
+class ArtifactView(Exchanged):
     """A version of a named artifact. Pass it to a step to use it in another pipeline."""
+
+    _client: Reader
 
     def __init__(self, record: ArtifactRecord, client: Reader) -> None:
         self.record = record

@@ -6,13 +6,14 @@ import atexit
 import os
 import threading
 
+from zen.forks import freed_by_fork
 from zen.identity import dumps
 from zen.records import StackSpec, to_json
 from zen.stacks import Project, active_stack, resolve
 from zen.stacks.opening import OpenStack, registry_of
 
 _open: dict[tuple[int, str, str, str], OpenStack] = {}
-_lock = threading.Lock()
+_lock = freed_by_fork(threading.Lock())
 
 
 def open_workspace(project: Project, chosen: str | None) -> OpenStack:

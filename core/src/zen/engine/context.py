@@ -30,7 +30,7 @@ from zen.records import (
     to_json,
 )
 from zen.secrets.redaction import redactor
-from zen.stacks import is_name, name_advice
+from zen.stacks import is_name, name_advice, name_refusal
 
 if TYPE_CHECKING:
     from zen.engine.tracking import StepTrackers
@@ -249,7 +249,7 @@ class StepContext:
                 hint='say which: @pipeline(model=Model("churn"))',
             )
         if not is_name(alias) or alias.isdigit() or alias == "latest":
-            raise UsageError(f"{alias!r} cannot be an alias", hint=name_advice(alias))
+            raise UsageError(name_refusal(alias, "{} cannot be an alias"), hint=name_advice(alias))
         condition = {"better_on": better_on, "higher_is_better": higher_is_better}
         with self._lock:
             self.facts[f"step:{self.step_run.id}", PROMOTION + alias] = condition

@@ -14,6 +14,7 @@ from typing import Any
 from zen.engine.caching import Surroundings
 from zen.engine.depending import digests
 from zen.errors import MaterializerError, PluginError, RunError, UsageError, WriteConflict
+from zen.forks import freed_by_fork
 from zen.identity import from_plain
 from zen.interfaces import Change, Materializer
 from zen.records import SUCCEEDED, ArtifactRecord, CodeRef, Input, Plan, RunRecord, StackSpec, StepRunRecord, StepSpec
@@ -26,7 +27,7 @@ from zen.stacks.project import Project
 from zen.storage import changes
 
 _sessions: dict[str, Session] = {}
-_sessions_lock = threading.Lock()
+_sessions_lock = freed_by_fork(threading.Lock())
 
 
 @record()

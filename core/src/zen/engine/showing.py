@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from zen.errors import ArgumentTypeError, UsageError
 from zen.interfaces import Materializer
 from zen.storage import FolderWriter
+from zen.storage.filenames import file_name
 
 MOST_ROWS = 10_000
 """How many rows of a table trackers are shown; the artifact has all."""
@@ -30,7 +30,7 @@ def figure_file(figure: Any, name: str) -> Iterator[Path]:
         yield _image(Path(figure))
         return
     with tempfile.TemporaryDirectory(prefix="zen-figure-") as folder:
-        path = Path(folder) / f"{_file_name(name)}.png"
+        path = Path(folder) / f"{file_name(name)}.png"
         for method in ("savefig", "write_image", "save"):
             draw = getattr(figure, method, None)
             if callable(draw):
@@ -48,7 +48,7 @@ def figure_file(figure: Any, name: str) -> Iterator[Path]:
 def text_file(text: str, name: str) -> Iterator[Path]:
     """Give a file with that text."""
     with tempfile.TemporaryDirectory(prefix="zen-text-") as folder:
-        path = Path(folder) / _file_name(name)
+        path = Path(folder) / file_name(name)
         path.write_text(text, encoding="utf-8")
         yield path
 
@@ -117,7 +117,3 @@ def _image(path: Path) -> Path:
     if path.suffix.lower() not in _IMAGES or not path.is_file():
         raise ArgumentTypeError(f"{str(path)!r} is no image file", hint=f"give one of {', '.join(_IMAGES)}")
     return path
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name) or "figure"

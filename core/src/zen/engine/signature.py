@@ -14,6 +14,7 @@ from zen.errors import ArgumentTypeError, UsageError
 from zen.interfaces import Materializer
 from zen.records import OutputSpec
 from zen.secrets.redaction import redactor
+from zen.stacks import name_refusal
 
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
@@ -26,7 +27,7 @@ def check_artifact_name(name: str) -> None:
     """
     if not isinstance(name, str) or not ARTIFACT_NAME.fullmatch(name):
         raise ArgumentTypeError(
-            f"{name!r} cannot name an artifact", hint="use letters, digits, '_', '.' and '-', at most 200"
+            name_refusal(name, "{} cannot name an artifact"), hint="use letters, digits, '_', '.' and '-', at most 200"
         )
     if reference := redactor.found(name):
         raise ArgumentTypeError(
@@ -126,9 +127,9 @@ def _output(function: Callable[..., Any], declared: Any, default: str) -> Output
             config = ArtifactConfig(name=extra)
         elif isinstance(extra, ArtifactConfig):
             config = extra
-    if config.name and not ARTIFACT_NAME.fullmatch(config.name):
+    if config.name and not (isinstance(config.name, str) and ARTIFACT_NAME.fullmatch(config.name)):
         raise UsageError(
-            f"step {function.__qualname__!r} names an output {config.name!r}",
+            name_refusal(config.name, f"step {function.__qualname__!r} names an output {{}}"),
             hint="use letters, digits, '_', '.' and '-', at most 200",
         )
     return Output(

@@ -68,7 +68,8 @@ class Materializer(ABC):
     Attributes:
         format: Name of the format, recorded with each artifact: `parquet`, `npy`, `skops`.
         version: Version of that format, recorded as well; `load` reads every version that was ever written.
-        unsafe: Loading can run code that the bytes name. Such artifacts load only from runs of the same store.
+        unsafe: Loading can run code that the bytes name. Such artifacts load only from runs of the same store, or once
+            somebody vouches for them.
         exact: It is for the very types that it is registered for. What it refuses, such as a subclass of `str` or a
             list that holds a model, goes to the next materializer along the type's bases.
     """

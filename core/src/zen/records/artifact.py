@@ -9,6 +9,9 @@ from typing import Any
 from zen.identity import digest
 from zen.records.codec import record, to_json
 
+IMPORTED = "imported"
+"""The fact about an artifact that came from an archive: which one, who imported it, when, what it was there."""
+
 
 @record()
 class FileEntry:
@@ -57,7 +60,8 @@ class ArtifactRecord:
         materializer: `module:Class` that wrote it.
         run_id: The run that produced it; empty for an import.
         step_run: The step run that produced it.
-        metadata: What the materializer told about the value (rows, columns, …) and what was logged for it.
+        metadata: What the materializer told about the value (rows, columns, …) and what was logged for it; of an
+            import also, under `imported`, where it came from.
     """
 
     id: str
@@ -77,3 +81,8 @@ class ArtifactRecord:
     def size(self) -> int:
         """Bytes of all files together."""
         return self.manifest.size
+
+    @property
+    def imported(self) -> bool:
+        """Whether it came from an archive, so that nothing here vouches for what it says."""
+        return not self.run_id and IMPORTED in self.metadata

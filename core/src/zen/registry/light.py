@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zen.errors import PluginLoadError
+from zen.forks import freed_by_fork
 from zen.registry.catalog import PluginEntry, fold
 from zen.registry.loading import Subject, call, describe, guard, load
 
@@ -38,7 +39,7 @@ class LightModules:
     """Loads light modules, each once; a failure is kept and raised again. Entries may share a module."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = freed_by_fork(threading.RLock())
         self._loaded: dict[tuple[str, str], LightModule | PluginLoadError] = {}
         self._manager: PluginManager | None = None
 

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any, NoReturn, TypeVar
 
 from zen.errors import PluginLoadError
+from zen.forks import freed_by_fork
 from zen.registry.catalog import BUILTIN, PluginEntry
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ LIGHT_SECONDS = 10.0
 """How long a light module may take; it imports the standard library and zen.plugins only."""
 
 _reference = re.compile(r"\s*([\w.]+)\s*(?::\s*([\w.]+)\s*)?(?:\[.*\])?\s*")
-_loading = threading.RLock()
+_loading = freed_by_fork(threading.RLock())
 _missing = object()
 
 

@@ -11,6 +11,8 @@ import threading
 from pathlib import PurePath
 from typing import Any
 
+from zen.forks import freed_by_fork
+
 # Digests, ids and commits. A short secret may stand in one by chance, and a record must not lose what it refers to.
 _IDENTITY = re.compile(r"(?:[a-z0-9]+:)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})")
 _BY_CHANCE = 12  # hexadecimal characters: a longer piece stands in no digest by chance
@@ -24,7 +26,7 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = freed_by_fork(threading.Lock())
         self._known: dict[str, str] = {}  # every text that stands for a secret, with the reference it belongs to
         self._escaped: dict[str, str] = {}  # patterns of what those look like inside quotes, with theirs
         self._values: set[tuple[str, str]] = set()

@@ -18,11 +18,12 @@ from types import ModuleType
 from typing import Any
 
 from zen.errors import UsageError, listing, nearest
+from zen.forks import freed_by_fork
 from zen.records import CodeRef
 from zen.source.modules import MAIN, main_file, module_name, path_name
 
 _thread = threading.local()
-_one_at_a_time = threading.RLock()
+_one_at_a_time = freed_by_fork(threading.RLock())
 _stopped: set[str] = set()
 
 

@@ -12,6 +12,7 @@ from zen.stacks.config import build, dump, parse
 from zen.stacks.document import Document, Place, raise_faults
 from zen.stacks.names import advice as name_advice
 from zen.stacks.names import is_name
+from zen.stacks.names import refusal as name_refusal
 from zen.stacks.project import Project, find_project
 from zen.stacks.resolve import active_stack, load_stack_file, resolve, secret_references, stack_names, use_stack
 from zen.stacks.stackfile import StackDefinition, StackFile
@@ -36,6 +37,7 @@ __all__ = [
     "json_schema",
     "load_stack_file",
     "name_advice",
+    "name_refusal",
     "parse",
     "raise_faults",
     "read_document",

@@ -13,7 +13,8 @@ from zen.errors import MaterializerError, PluginLoadError
 from zen.interfaces import Materializer
 from zen.records import ArtifactRecord, Manifest, StackSpec
 from zen.registry import Registry
-from zen.storage import Objects, Saved, reader, save
+from zen.stacks.trust import check_loadable, imported_type, is_pinned
+from zen.storage import Database, Objects, Saved, reader, save
 
 Importer = Callable[[str], ModuleType]
 _told: set[str] = set()
@@ -25,6 +26,9 @@ class Stack(Protocol):
     log: logging.Logger
     registry: Registry
     spec: StackSpec
+
+    @property
+    def database(self) -> Database: ...
 
     @property
     def objects(self) -> Objects: ...
@@ -97,22 +101,25 @@ def load(artifact: ArtifactRecord, stack: Stack, importer: Importer | None = Non
     """Return the value of an artifact.
 
     Raises:
-        MaterializerError: When its type, its materializer or its format is not to be had here.
+        MaterializerError: When its type, its materializer or its format is not to be had here, or it may not be loaded.
         ArtifactDamaged: When the stored bytes are not the recorded ones.
     """
-    if artifact.manifest.unsafe:
-        _may_unpickle(artifact, stack)
     importer = importer or importlib.import_module
-    made_here = bool(artifact.run_id)
+    if artifact.manifest.unsafe:
+        check_loadable(artifact, stack)
     materializer = materializer_of(
-        artifact.materializer, artifact.manifest, stack.registry, importer, trusted=made_here
+        artifact.materializer, artifact.manifest, stack.registry, importer, trusted=bool(artifact.run_id)
     )
-    if materializer.unsafe:  # now, even if it was not when the artifact was saved
-        _may_unpickle(artifact, stack)
-    files = reader(
-        artifact.manifest, stack.objects, state=stack.state, resolve=lambda name: resolve_type(name, importer)
-    )
-    return materializer.load(files)
+    if materializer.unsafe:  # whatever the manifest says: this is what would load it
+        check_loadable(artifact, stack)
+    resolve = _resolver(artifact, stack, importer)
+    return materializer.load(reader(artifact.manifest, stack.objects, state=stack.state, resolve=resolve))
+
+
+def _resolver(artifact: ArtifactRecord, stack: Stack, importer: Importer) -> Callable[[str], type]:
+    if artifact.imported and not is_pinned(artifact, stack):
+        return lambda name: imported_type(name, artifact)
+    return lambda name: resolve_type(name, importer)
 
 
 def resolve_type(name: str, importer: Importer) -> type:
@@ -158,9 +165,11 @@ def materializer_of(
     """
     try:
         found = registry.materializer_by_reference(recorded)
-    except PluginLoadError:
+    except PluginLoadError as error:
         module, _, qualname = recorded.partition(":")
-        if not trusted or module.startswith("zen_plugin_"):
+        if not trusted:
+            raise _not_registered(error) from error
+        if module.startswith("zen_plugin_"):
             raise
         cls = resolve_type(f"{module}.{qualname}", importer)
         if not issubclass(cls, Materializer):
@@ -175,17 +184,13 @@ def materializer_of(
     return found
 
 
-def _may_unpickle(artifact: ArtifactRecord, stack: Stack) -> None:
-    if stack.spec.settings.get("pickle") == "forbid":
-        raise MaterializerError(
-            f"artifact {artifact.name!r} is a pickle, and stack {stack.spec.name!r} says `pickle: forbid`",
-            hint="make it again with a type that a materializer saves safely",
-        )
-    if not artifact.run_id:
-        raise MaterializerError(
-            f"artifact {artifact.name!r} is a pickle that no run of this store made; loading it could run any code",
-            hint="import the data in a safe format",
-        )
+def _not_registered(error: PluginLoadError) -> PluginLoadError:
+    """Leave out advice to install what an artifact from elsewhere names, unless it is a plugin that is known."""
+    from zen.registry.known import known_distributions
+
+    if error.facts.get("install") in (None, *known_distributions()):
+        return error
+    return PluginLoadError(error.message, hint="`zen plugin list` shows what is installed", **error.facts)
 
 
 def _refuse_unsafe(name: str, materializer: Materializer, stack: Stack, refusal: MaterializerError | None) -> None:

@@ -33,13 +33,29 @@ def reason(name: object) -> str:
         return "it is not a text; put it in quotes"
     if not name:
         return "it is empty"
-    foreign = [letter for letter in name if not letter.isascii() or not letter.isprintable()]
-    if foreign:
-        return f"it holds {', '.join(dict.fromkeys(map(_code_point, foreign[:4])))}"
+    if found := foreign(name):
+        return found
     if not _ALLOWED.issuperset(name):
         bad = "".join(dict.fromkeys(letter for letter in name if letter not in _ALLOWED))
         return "it has upper-case letters" if bad.isalpha() else f"it holds {bad!r}"
     return "it is too long" if len(name) > 63 else f"it begins with {name[0]!r}"
+
+
+def foreign(name: object) -> str:
+    """Return which letters of a name are not to be seen in ASCII, by code point, as half a sentence; empty for none."""
+    letters = [letter for letter in str(name) if not letter.isascii() or not letter.isprintable()]
+    return f"it holds {', '.join(dict.fromkeys(map(_code_point, letters[:4])))}" if letters else ""
+
+
+def refusal(name: object, sentence: str) -> str:
+    """Return the sentence that refuses a name, whatever its rule, and the code points that cannot be seen in it.
+
+    Args:
+        name: The name.
+        sentence: With `{}` where the name belongs: `a step cannot have the name {}`.
+    """
+    why = foreign(name) or ("it is too long" if len(str(name)) > 200 else "")
+    return sentence.replace("{}", shown(name)) + (f": {why}" if why else "")
 
 
 def suggestion(name: object) -> str:

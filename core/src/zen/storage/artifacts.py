@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from zen.errors import MaterializerError, StorageError
@@ -15,12 +14,11 @@ from zen.identity import to_plain
 from zen.interfaces import Change, Materializer
 from zen.records import FileEntry, Manifest
 from zen.records.codec import record
+from zen.storage.filenames import check_file_name
 from zen.storage.objects import Objects
 from zen.storage.private import KEPT, private_folder
 from zen.storage.staging import StagedFile, explaining_full_disk, staging_path
 
-_PART = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]+")  # no lone surrogates: they are no text anywhere else
-_LONGEST_PART = 255  # bytes, of every file system that artifacts are unpacked on
 _LONGEST_FACT = 200
 
 
@@ -144,7 +142,7 @@ class ArtifactFiles:
 
     def _unpack(self, folder: Path) -> None:
         for entry in self._entries.values():
-            target = folder / _safe(entry.name)
+            target = folder / check_file_name(entry.name)
             private_folder(target.parent)
             self._objects.copy_to(entry, target)
             target.chmod(KEPT)
@@ -227,7 +225,7 @@ class _Writer:
             shutil.rmtree(self._private, ignore_errors=True)
 
     def _claim(self, name: str) -> None:
-        parts = _safe(name).split("/")
+        parts = check_file_name(name).split("/")
         folders = {"/".join(parts[:count]) for count in range(1, len(parts))}
         if name in self._names:
             raise MaterializerError(f"the artifact already has a file {name!r}")
@@ -235,18 +233,3 @@ class _Writer:
             raise MaterializerError(f"{name!r} cannot be both a file and a folder of the artifact")
         self._names.add(name)
         self._folders |= folders
-
-
-def _safe(name: str) -> str:
-    """Return the name of a file of an artifact, which leads nowhere but into the folder that it is unpacked in."""
-    parts = name.split("/")
-    if (
-        not all(_PART.fullmatch(part) and len(part.encode()) <= _LONGEST_PART for part in parts)
-        or {".", ".."} & set(parts)
-        or PurePath(name).drive
-    ):
-        raise MaterializerError(
-            f"{name!r} cannot name a file of an artifact",
-            hint=f"use a relative POSIX path with parts of at most {_LONGEST_PART} bytes",
-        )
-    return name

@@ -8,31 +8,22 @@ from __future__ import annotations
 import builtins
 import hashlib
 import io
-import json
-import re
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from zen.errors import ArtifactDamaged, ArtifactNotFound, MaterializerError
+from zen.errors import ArtifactDamaged, MaterializerError
 from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
-from zen.records import FileEntry, Manifest, from_json, to_json
-from zen.records.codec import record
+from zen.records import FileEntry, Manifest
+from zen.storage.filenames import check_file_name
+from zen.storage.label import LABEL, Label, read_label, write_label
 
-LABEL = "zen-artifact.json"
-_VERSION = 1
-_PART = re.compile(r"[^/\\\x00-\x1f]+")
-
-
-@record()
-class Label:
-    """What stands beside the files: the manifest, and `module:Class` of the materializer that wrote them."""
-
-    manifest: Manifest
-    materializer: str
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class FolderWriter(ArtifactWriter):
@@ -138,23 +129,18 @@ class FolderReader(ArtifactReader):
     @contextmanager
     def open(self, name: str = "data") -> Iterator[BinaryIO]:
         """Open a file for reading."""
-        with self.path(name).open("rb") as stream:
+        with self._opened(name) as stream:
             yield stream
 
     def path(self, name: str = "data") -> Path:
         """Return the path of a file; it is read-only."""
-        if name not in self._entries:
-            raise MaterializerError(f"the artifact has no file {name!r}; it has: {', '.join(self.names) or 'none'}")
-        path = self.folder / _checked(name)
-        if name not in self._verified:
-            if not path.is_file() or _entry(name, path) != self._entries[name]:
-                raise ArtifactDamaged(f"{path} is not the file that was packed", hint="pack the artifact again")
-            self._verified.add(name)
-        return path
+        self._opened(name).close()
+        return self.folder / name
 
     def read(self, name: str = "data") -> bytes:
         """Return the whole bytes of a file."""
-        return self.path(name).read_bytes()
+        with self._opened(name) as stream:
+            return stream.read()
 
     def tree(self) -> Path:
         """Return a new temporary folder that holds copies of all files under their own names, read-only."""
@@ -170,28 +156,32 @@ class FolderReader(ArtifactReader):
         """Return the class of a recorded type name."""
         return self._resolve(type_name)
 
+    def _opened(self, name: str) -> BinaryIO:
+        """Return a file whose bytes were verified through this very descriptor; the caller closes it."""
+        if name not in self._entries:
+            raise MaterializerError(f"the artifact has no file {name!r}; it has: {', '.join(self.names) or 'none'}")
+        path = self.folder / _checked(name)
+        try:
+            stream = os.fdopen(os.open(path, _READ), "rb")
+        except OSError as error:
+            raise _damaged(path) from error
+        try:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode) or not self._holds(stream, name):
+                raise _damaged(path)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
-def write_label(folder: Path, label: Label) -> None:
-    """Write the file that says what the others are."""
-    (folder / LABEL).write_text(json.dumps({"version": _VERSION, **to_json(label)}, indent=1), encoding="utf-8")
-
-
-def read_label(folder: Path) -> Label:
-    """Return what the files of a folder are.
-
-    Raises:
-        ArtifactNotFound: When the folder holds no packed artifact, or one of a newer zen.
-    """
-    try:
-        data = json.loads((folder / LABEL).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactNotFound(f"{folder} holds no packed artifact: {error}", hint="zen.pack makes one") from error
-    if data.get("version") != _VERSION:
-        raise ArtifactNotFound(
-            f"{folder} holds a packed artifact of version {data.get('version')!r}; this zen reads {_VERSION}",
-            hint="unpack it with the zen that packed it",
-        )
-    return from_json(Label, data)
+    def _holds(self, stream: BinaryIO, name: str) -> bool:
+        if name in self._verified:
+            return True
+        entry = self._entries[name]
+        if os.fstat(stream.fileno()).st_size != entry.size or _digest(stream) != entry.digest:
+            return False
+        stream.seek(0)
+        self._verified.add(name)
+        return True
 
 
 class _ForwardStream(io.RawIOBase):
@@ -214,12 +204,18 @@ class _ForwardStream(io.RawIOBase):
 
 def _entry(name: str, path: Path) -> FileEntry:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileEntry(name=name, digest=f"sha256:{digest}", size=path.stat().st_size)
+        return FileEntry(name=name, digest=_digest(file), size=file.tell())
+
+
+def _digest(file: BinaryIO) -> str:
+    return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"  # type: ignore[arg-type]  # a file is one
+
+
+def _damaged(path: Path) -> ArtifactDamaged:
+    return ArtifactDamaged(f"{path} is not the file that was packed", hint="pack the artifact again")
 
 
 def _checked(name: str) -> str:
-    parts = name.split("/")
-    if not all(map(_PART.fullmatch, parts)) or {".", ".."} & set(parts) or name == LABEL:
-        raise MaterializerError(f"{name!r} cannot name a file of an artifact", hint="use a relative POSIX path")
-    return name
+    if name == LABEL:
+        raise MaterializerError(f"{name!r} cannot name a file of an artifact", hint="that is the name of its label")
+    return check_file_name(name)

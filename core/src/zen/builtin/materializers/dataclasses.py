@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from zen.builtin.materializers.enums import member, member_form
-from zen.builtin.materializers.plain import MOST_LEVELS, decode_json, encode_json, plain_form, type_name
+from zen.builtin.materializers.plain import MOST_LEVELS, NO_FORM, decode_json, encode_json, plain_form, type_name
 from zen.errors import MaterializerError, listing
 from zen.identity import from_plain
 from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
@@ -49,7 +49,7 @@ class DataclassMaterializer(Materializer):
             return _Decoder(cls.__module__, reader.resolve).instance(cls, decode_json(reader.read()))
         except MaterializerError:
             raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except NO_FORM as error:
             raise MaterializerError(
                 f"the stored form of a {type_name(cls)} is not one that zen wrote: {error}", type=type_name(cls)
             ) from error

@@ -58,13 +58,15 @@ def member(cls: type, form: Any) -> enum.Enum:
     if not issubclass(cls, enum.Enum):
         raise MaterializerError(f"{type_name(cls)} is not an enumeration", type=type_name(cls))
     if isinstance(form, dict) and issubclass(cls, enum.Flag):
-        value = form.get("rest", 0)
-        for name in form.get("flags", ()):
-            value |= _named(cls, name).value
         try:
+            value = int(form.get("rest", 0))
+            for name in form.get("flags", ()):
+                value |= _named(cls, name).value
             return cls(value)
-        except ValueError as error:
-            raise MaterializerError(f"{type_name(cls)} refuses the flags {value}: {error}") from error
+        except MaterializerError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise MaterializerError(f"{type_name(cls)} refuses the flags {form}: {error}") from error
     return _named(cls, form)
 
 

@@ -12,6 +12,8 @@ from zen.identity import from_plain, to_plain
 from zen.interfaces import ArtifactReader, ArtifactWriter, Materializer
 
 MOST_LEVELS = 100
+NO_FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading the JSON form of plain data raises for JSON that is none: the constructors are those of the types."""
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _SEQUENCES = frozenset({list, tuple})
 _SETS = frozenset({set, frozenset})
@@ -40,7 +42,7 @@ class PlainMaterializer(Materializer):
         data = decode_json(reader.read())
         try:
             return from_plain(data)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except NO_FORM as error:
             raise MaterializerError(f"the stored JSON is not plain data: {error}") from error
 
     def describe(self, value: Any) -> Mapping[str, Any]:
