@@ -143,7 +143,8 @@ def recover_all(stack: OpenStack) -> None:
         if not lock.try_acquire():
             continue
         try:
-            _store(stack, [left for left in found if _is_over(stack, left)])
+            # Its process may have removed them, all stored, before it let go of the lock.
+            _store(stack, [left for left in found if left.path.exists() and _is_over(stack, left)])
         finally:
             lock.remove()
 
@@ -152,8 +153,9 @@ def _is_over(stack: OpenStack, left: Left) -> bool:
     try:
         return stack.database.step_run(left.step_run).finished
     except RunNotFound:  # of another store of this project, which will take it soon; or of none any more
-        if time.time() - left.path.stat().st_mtime > _FORGOTTEN:
-            left.path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.path.stat().st_mtime > _FORGOTTEN:
+                left.path.unlink()
         return False
 
 
@@ -191,7 +193,11 @@ def _read(path: Path) -> tuple[list[Line], list[Line]]:
     """Return the finished and the unfinished lines of a file; what the death of its writer tore is left out."""
     finished: list[Line] = []
     unfinished: list[Line] = []
-    for raw in path.read_bytes().split(b"\n"):
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:  # somebody has stored it meanwhile
+        return finished, unfinished
+    for raw in data.split(b"\n"):
         found = _LINE.fullmatch(raw.decode("utf-8", "backslashreplace"))
         if found:
             line = cast(Stream, found[2]), int(found[3]), found[4]

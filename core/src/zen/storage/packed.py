@@ -11,7 +11,6 @@ import io
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,6 +143,8 @@ class FolderReader(ArtifactReader):
 
     def tree(self) -> Path:
         """Return a new temporary folder that holds copies of all files under their own names, read-only."""
+        import tempfile  # nothing else of the layer needs it
+
         folder = Path(tempfile.mkdtemp(prefix="zen-artifact-"))
         for name in self.names:
             target = folder / name
