@@ -39,7 +39,9 @@ def store() -> Store:
 @pytest.fixture
 def shoot(root: Path, store: Store, tmp_path: Path) -> Callable[..., Snapshot]:
     def run(*, marked: bool = True) -> Snapshot:
-        return take(root, index=tmp_path / "state" / "index.json", marked=marked, put=store.put)
+        taken = take(root, index=tmp_path / "state" / "index.json", marked=marked, put=store.put)
+        taken.remember()
+        return taken
 
     return run
 
@@ -269,7 +271,9 @@ def test_damaged_index_is_an_empty_one(text: str, write: Write, shoot: Callable[
 def test_index_that_cannot_be_written_is_no_error(write: Write, root: Path, store: Store, tmp_path: Path) -> None:
     write("a.py", "1")
     (tmp_path / "state").write_text("a file")
-    assert take(root, index=tmp_path / "state" / "index.json", marked=True, put=store.put).files
+    taken = take(root, index=tmp_path / "state" / "index.json", marked=True, put=store.put)
+    taken.remember()
+    assert taken.files
 
 
 def test_index_leaves_no_other_file(write: Write, shoot: Callable[..., Snapshot], tmp_path: Path, settle: None) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import environment, started
 from zen.engine.ids import new_id
+from zen.engine.keeping import Kept
 from zen.engine.liveness import forget_lock, owner, reap, run_lock
 from zen.engine.session import Session, Ticket
-from zen.errors import UsageError, listing, nearest
+from zen.errors import UsageError, WriteConflict, listing, nearest
 from zen.identity import digest, dumps
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, Plan, RunRecord
-from zen.records.codec import to_json
-from zen.source import Snapshot, commit_of, project_name, take
+from zen.source import Snapshot, commit_of, project_name
 from zen.stacks.materialization import reference, save_value
 from zen.stacks.opening import OpenStack
 from zen.storage import changes
@@ -59,12 +59,11 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
     """
     check(draft.plan, stack)
     reap(stack)
-    run, plan, body, batch = _frozen(draft, stack)
-    token = new_id()
-    lock = run_lock(stack.state, run.id)
+    run_id, token = new_id(), new_id()
+    lock = run_lock(stack.state, run_id)
     lock.acquire()
     try:
-        stack.database.write([*changes.insert_run(run, plan, body, token=token), *batch], durable=False)
+        run, plan = _recorded(draft, stack, run_id, token)
         session = Session(
             ticket(run, plan, token, stack, draft),
             stack=stack,
@@ -81,7 +80,7 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
             session.unregister()
     finally:
         lock.release()
-        forget_lock(stack.state, run.id)
+        forget_lock(stack.state, run_id)
 
 
 def check(plan: Plan, stack: OpenStack) -> None:
@@ -109,17 +108,29 @@ def check(plan: Plan, stack: OpenStack) -> None:
             )
 
 
-def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[Change]]:
+def _recorded(draft: Draft, stack: OpenStack, run_id: str, token: str) -> tuple[RunRecord, Plan]:
+    """Record the run with all that it names."""
+    for anew in (False, True):
+        with Kept(stack, run_id, anew=anew) as kept:
+            run, plan, body = _frozen(draft, stack, run_id, kept)
+            try:
+                kept.record(changes.insert_run(run, plan, body, token=token))
+            except WriteConflict:  # objects were collected meanwhile
+                if anew:
+                    raise
+            else:
+                return run, plan
+    raise AssertionError("unreachable")
+
+
+def _frozen(draft: Draft, stack: OpenStack, run_id: str, kept: Kept) -> tuple[RunRecord, Plan, str]:
     now = dt.datetime.now(dt.UTC)
-    run_id = new_id()
-    batch: list[Change] = []
-    taken = _snapshot(stack, batch)
+    taken = kept.snapshot()
     plan = replace(draft.plan, snapshot=taken.digest)
     for artifact_id, (name, value) in draft.literals.items():
-        batch += _literal(artifact_id, name, value, run_id, now, stack)
+        kept.changes += _literal(artifact_id, name, value, run_id, now, stack, kept)
     body = dumps(plan.to_json())
-    facts, objects = environment(stack)
-    batch += objects
+    facts = environment(kept)
     run = RunRecord(
         id=run_id,
         name=_name(draft.name, plan, run_id),
@@ -137,7 +148,7 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         owner=owner(),
         durability="full" if stack.durable else "relaxed",
     )
-    return run, plan, body, batch
+    return run, plan, body
 
 
 def _commit(stack: OpenStack, taken: Snapshot) -> dict[str, Any]:
@@ -145,27 +156,11 @@ def _commit(stack: OpenStack, taken: Snapshot) -> dict[str, Any]:
     return {**found, "dirty": taken.dirty} if "commit" in found and taken.dirty is not None else {**found}
 
 
-def _snapshot(stack: OpenStack, batch: list[Change]) -> Snapshot:
-    """Keep the project's source; what is new joins the batch."""
-
-    def put(data: bytes) -> str:
-        name, kept = stack.objects.put_bytes(data)
-        batch.extend(kept)
-        return name
-
-    project = stack.project
-    stores = digest("stores/1", dumps(to_json([*stack.spec.of("artifact_store"), *stack.spec.of("metadata_store")])))
-    # The index says what these stores were given, so each pair of stores has one; and it may outlive what they hold.
-    index = stack.state / f"snapshot-{stores[7:19]}.json"
-    taken = take(project.root, index=index, marked=project.marked, put=put)
-    if not batch and not stack.objects.holds(taken.digest):
-        index.unlink(missing_ok=True)
-        taken = take(project.root, index=index, marked=project.marked, put=put)
-    return taken
-
-
-def _literal(artifact_id: str, name: str, value: Any, run_id: str, now: dt.datetime, stack: OpenStack) -> list[Change]:
-    saved, materializer = save_value(value, stack, rename=partial(project_name, root=stack.project.root))
+def _literal(
+    artifact_id: str, name: str, value: Any, run_id: str, now: dt.datetime, stack: OpenStack, kept: Kept
+) -> list[Change]:
+    rename = partial(project_name, root=stack.project.root)
+    saved, materializer = save_value(value, stack, rename=rename, uploads=kept.uploads)
     artifact = ArtifactRecord(
         id=artifact_id,
         name=name,

@@ -19,11 +19,12 @@ from typing import Any
 from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import OF_THE_SOURCE, environment
 from zen.engine.ids import new_id
+from zen.engine.keeping import Kept
 from zen.engine.launch import check
 from zen.engine.liveness import forget_lock, owner, run_lock
 from zen.engine.session import Session, Ticket
 from zen.engine.snapshots import files_of
-from zen.errors import RunError, UsageError, listing
+from zen.errors import RunError, RunNotFound, UsageError, WriteConflict, listing
 from zen.identity import digest, dumps
 from zen.interfaces import Alerter, ExperimentTracker
 from zen.records import Hooks, Plan, RunRecord, StackSpec
@@ -227,12 +228,11 @@ def repeat(order: Repetition, *, progress: Any = None) -> tuple[Finished, Sessio
     recorded = stack.database.run(order.run_id)
     plan = silent(stack.database.plan(recorded.plan), order.stack, recorded.id)
     check(plan, stack)
-    body = dumps(plan.to_json())
-    run, token = _run_record(recorded, plan, body, stack), new_id()
-    lock = run_lock(stack.state, run.id)
+    run_id, token = new_id(), new_id()
+    lock = run_lock(stack.state, run_id)
     lock.acquire()
     try:
-        stack.database.write([*changes.insert_run(run, plan, body, token=token)], durable=False)
+        run = _recorded(recorded, plan, stack, run_id, token)
         session = Session(_ticket(order, run, token), stack=stack, run=run, plan=plan, owner=True)
         session.repeats = True
         session.progress = progress
@@ -243,7 +243,19 @@ def repeat(order: Repetition, *, progress: Any = None) -> tuple[Finished, Sessio
             session.unregister()
     finally:
         lock.release()
-        forget_lock(stack.state, run.id)
+        forget_lock(stack.state, run_id)
+
+
+def _recorded(recorded: RunRecord, plan: Plan, stack: OpenStack, run_id: str, token: str) -> RunRecord:
+    """Record the new run, which names the snapshot of the recorded one."""
+    body = dumps(plan.to_json())
+    with Kept(stack, run_id, anew=True) as kept:
+        run = _run_record(recorded, plan, body, stack, run_id, kept)
+        try:
+            kept.record([changes.while_recorded(recorded.id), *changes.insert_run(run, plan, body, token=token)])
+        except WriteConflict as error:
+            raise RunNotFound(f"run {recorded.name!r} has just been deleted") from error
+    return run
 
 
 def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:
@@ -256,14 +268,12 @@ def _tags(tags: Sequence[str], run_id: str) -> tuple[str, ...]:
     return (*(tag for tag in tags if not tag.startswith(TAG)), f"{TAG}{run_id}")
 
 
-def _run_record(recorded: RunRecord, plan: Plan, body: str, stack: OpenStack) -> RunRecord:
+def _run_record(recorded: RunRecord, plan: Plan, body: str, stack: OpenStack, run_id: str, kept: Kept) -> RunRecord:
     now = dt.datetime.now(dt.UTC)
-    facts, objects = environment(stack)
-    if objects:
-        stack.database.write(objects, durable=False)
+    facts = environment(kept)
     source = {name: recorded.environment[name] for name in OF_THE_SOURCE if name in recorded.environment}
     return RunRecord(
-        id=new_id(),
+        id=run_id,
         name=f"{recorded.name[:188]}-reproduced",
         pipeline=plan.pipeline,
         state="running",

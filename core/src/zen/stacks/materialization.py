@@ -13,7 +13,7 @@ from zen.errors import MaterializerError, PluginLoadError
 from zen.interfaces import Materializer
 from zen.records import ArtifactRecord, Manifest, StackSpec
 from zen.registry import Registry
-from zen.storage import Objects, Saved, reader, save
+from zen.storage import Objects, Saved, Uploads, reader, save
 
 Importer = Callable[[str], ModuleType]
 _told: set[str] = set()
@@ -40,7 +40,12 @@ def reference(materializer: Materializer) -> str:
 
 
 def save_value(
-    value: Any, stack: Stack, *, chosen: Materializer | None = None, rename: Callable[[str], str] = str
+    value: Any,
+    stack: Stack,
+    *,
+    chosen: Materializer | None = None,
+    rename: Callable[[str], str] = str,
+    uploads: Uploads | None = None,
 ) -> tuple[Saved, Materializer]:
     """Save a value with the materializer of its type.
 
@@ -49,6 +54,7 @@ def save_value(
         stack: Where to.
         chosen: A materializer to use instead of the one of the type.
         rename: The project's name for a module; only `__main__` has another.
+        uploads: Takes the large files, for the caller to put.
 
     Raises:
         MaterializerError: When nothing can save it, or only something unsafe could and the stack forbids that.
@@ -60,7 +66,7 @@ def save_value(
         if materializer.unsafe:
             _refuse_unsafe(name, materializer, stack, refusal)
         try:
-            saved = save(value, _renaming(materializer, rename), name, stack.objects)
+            saved = save(value, _renaming(materializer, rename), name, stack.objects, uploads)
         except MaterializerError as error:
             if chosen is not None or not materializer.exact:
                 raise

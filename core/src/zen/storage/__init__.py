@@ -5,7 +5,7 @@ from zen.storage.artifacts import ArtifactFiles, Saved, reader, save
 from zen.storage.database import Database
 from zen.storage.filelock import FileLock
 from zen.storage.models import Models
-from zen.storage.objects import Objects
+from zen.storage.objects import Objects, Uploads
 from zen.storage.packed import LABEL, FolderReader, FolderWriter, Label, write_label
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Models",
     "Objects",
     "Saved",
+    "Uploads",
     "changes",
     "reader",
     "save",

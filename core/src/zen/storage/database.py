@@ -275,6 +275,11 @@ class Database:
             for stream, at, text in json.loads(row[0])
         ]
 
+    def counter(self, name: str) -> int:
+        """Return how often something happened; `collections` is how often objects were removed."""
+        found = self.read("SELECT value FROM counter WHERE name = ?", (name,))
+        return int(found[0][0]) if found else 0
+
     # Objects
 
     def object(self, digest: str) -> bytes | None:
