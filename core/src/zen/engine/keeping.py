@@ -1,7 +1,7 @@
 """What a run that begins keeps in the store: its source, the facts of its environment, values that it is given.
 
-Most of that is there from earlier runs, so a run only names it. Then it proves, in the transaction that records it, that
-nothing was collected since it looked; if something was, it keeps everything itself, and needs no proof.
+Most of that is there from earlier runs, so a run only names it. Then the transaction that records it proves that
+nothing was collected since it looked; if something was, the run keeps everything itself, and needs no proof.
 """
 
 from __future__ import annotations

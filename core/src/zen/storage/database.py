@@ -106,6 +106,10 @@ class Database:
         found = [rows.run(row) for row in self.read(sql, (f'%"commit":"{commit}%',))]
         return [run for run in found if str(run.environment.get("commit", "")).startswith(commit)]
 
+    def has_run(self, run_id: str) -> bool:
+        """Say whether a run is recorded."""
+        return bool(self.read("SELECT 1 FROM run WHERE id = ?", (run_id,)))
+
     def run_token(self, run_id: str) -> str:
         """Return the fencing token of a run, or raise `RunNotFound`."""
         found = self.read("SELECT token FROM run WHERE id = ?", (run_id,))

@@ -25,7 +25,7 @@ from zen.storage.rows import micros
 LOCK = "gc.lock"
 """File of the state folder that a collector keeps locked for as long as it lives."""
 HOLD_LASTS = dt.timedelta(hours=24)
-"""How long a hold counts that belongs to no recorded run; also after how long a collector of another machine is dead."""
+"""How long a hold counts that belongs to no recorded run; also when a collector elsewhere is dead."""
 PATIENCE = 60.0
 """For how many seconds a writer waits for a collector."""
 _MANY = 500
@@ -153,7 +153,7 @@ def withdraw_dead(database: Database, state: Path) -> bool:
 
 
 def withdraw_of_dead(database: Database, state: Path) -> None:
-    """Do so for who holds the lock: every other collector with this lock is dead, and those of elsewhere after a day."""
+    """Do so for who holds the lock: others with this lock are dead, and those of elsewhere are after a day."""
     old = micros(database.now() - HOLD_LASTS)
     dead = [str(row[0]) for row in _owners(database) if Owner.parse(str(row[0])).is_of(state)]
     changes = [Change(sql="DELETE FROM condemned WHERE owner = ?", parameters=(owner,)) for owner in dead]

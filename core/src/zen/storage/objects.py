@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import threading
 from collections import OrderedDict
@@ -29,12 +30,19 @@ from zen.storage.verified import VerifiedFiles
 
 _RECENT_BYTES = 8 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_KEY = re.compile(r"objects/sha256/([0-9a-f]{2})/([0-9a-f]{62})")
 
 
 def key_of(digest: str) -> str:
     """Return the store key of a large object."""
     algorithm, _, name = digest.partition(":")
     return f"objects/{algorithm}/{name[:2]}/{name[2:]}"
+
+
+def digest_of(key: str) -> str:
+    """Return the digest of the large object under a store key, or an empty string for a key of something else."""
+    found = _KEY.fullmatch(key)
+    return f"sha256:{found[1]}{found[2]}" if found else ""
 
 
 class Objects:
