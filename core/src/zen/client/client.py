@@ -14,6 +14,7 @@ from zen.client.lineage import Direction, Lineage, lineage_of
 from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
 from zen.client.reproduction import Reproduction
+from zen.client.stores import StoreAccess
 from zen.client.sweeps import GroupAccess
 from zen.client.tables import TableAccess
 from zen.client.views import ArtifactView, RunView
@@ -35,7 +36,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 
 
-class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess):
+class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess, StoreAccess):
     """Reads runs, steps, artifacts and models of a stack.
 
     Args:

@@ -80,8 +80,8 @@ def collect(
 
     Args:
         stack: Whose stores.
-        grace: How old an object of the artifact store must be to go. Objects of the database need no grace: they come and
-            go in one transaction with what names them.
+        grace: How old an object of the artifact store must be to go. Those of the database need no grace: they come in
+            one transaction with what names them.
         delete: Whether to delete them.
         quarantine: Whether to move those of the artifact store aside instead.
         tell: Hears how it goes.
@@ -157,7 +157,7 @@ class _Survey:
                 except ArtifactDamaged as error:
                     raise ArtifactDamaged(
                         f"the snapshot {digest} of a run is damaged, so nobody knows which objects it names",
-                        hint="bring it back from a backup, or give it up: `zen store verify --quarantine` moves it aside",
+                        hint="bring it back from a backup, or give it up: `zen store verify --quarantine` does",
                     ) from error
             marked |= self._listed[digest]
             self.tell("named", len(marked))

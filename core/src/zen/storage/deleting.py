@@ -30,7 +30,8 @@ _REASONS = {
     ),
     # Those with outputs are found above.
     "step {1!r} of run {0!r} takes its result": (
-        "SELECT t.run, r.name, s.name FROM step_run s JOIN step_run t ON s.detail LIKE '%\"source\":\"' || t.id || '\"%'"
+        "SELECT t.run, r.name, s.name FROM step_run s"
+        " JOIN step_run t ON s.detail LIKE '%\"source\":\"' || t.id || '\"%'"
         " JOIN run r ON r.id = s.run WHERE s.state = 'cached' AND t.run IN ({runs}) AND s.run NOT IN ({runs})"
         " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.step_run = s.id AND e.direction = 'out')"
         " ORDER BY s.started_at LIMIT 20"

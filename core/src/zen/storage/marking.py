@@ -1,7 +1,7 @@
 """Which objects are named by what is recorded.
 
-A digest is looked for in every column that could hold one, whatever it is called there: a reference that is added to a
-record later is found by itself, and a text that only looks like one keeps an object that nobody needs, which is harmless.
+A digest is looked for in every column that could hold one, whatever it is called there: a reference that is added to
+a record later is found by itself, and a text that only looks like one keeps an object too many, which is harmless.
 """
 
 from __future__ import annotations
