@@ -17,7 +17,6 @@ _TRIES = 10
 
 # Each lists what still counts on some of the runs; `{runs}` stands for them.
 _REASONS = {
-    "it is {0}": f"SELECT id, state FROM run WHERE id IN ({{runs}}) AND state IN {_OPEN}",
     "step {1!r} of run {0!r} uses its artifact {2!r}": (
         "SELECT a.run, r.name, s.name, a.name FROM edge e JOIN step_run s ON s.id = e.step_run"
         " JOIN artifact a ON a.id = e.artifact JOIN run r ON r.id = s.run"
@@ -107,18 +106,19 @@ def delete(database: Database, runs: Sequence[str]) -> None:
 
 
 def _refuse(database: Database, runs: Sequence[str]) -> None:
+    # First: what an open run takes may be recorded after it was looked for, and before the run ends.
+    others = [run.name for run in database.open_runs()]
+    if others:
+        raise RunError(
+            f"nothing can be deleted while runs are open, which may be about to take a result: {listing(others)}",
+            hint="wait for their end; `zen runs --state running` shows them",
+        )
     found = reasons(database, runs)
     if found:
         raise RunError(
             f"run {found[0].run} cannot be deleted: {listing({each.text for each in found})}",
             hint="delete what comes from it first, or together with it",
             reasons=tuple(found),
-        )
-    others = [run.name for run in database.open_runs()]
-    if others:
-        raise RunError(
-            f"nothing can be deleted while runs are open, which may be about to take a result: {listing(others)}",
-            hint="wait for their end; `zen runs --state running` shows them",
         )
 
 
