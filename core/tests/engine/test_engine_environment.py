@@ -73,7 +73,7 @@ def test_a_requirements_file_can_be_had_back(define, home, few) -> None:
 def test_a_run_that_recorded_nothing_says_so(define, home, monkeypatch) -> None:
     real = environments.environment
     monkeypatch.setattr(
-        sys.modules["zen.engine.launch"], "environment", lambda stack: ({**real(stack)[0], "distributions": ""}, [])
+        sys.modules["zen.engine.launch"], "environment", lambda kept: {**real(kept), "distributions": ""}
     )
     define(FLOW).flow()
     with pytest.raises(RunNotFound, match="what was installed for run"):

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -259,19 +258,18 @@ def test_a_run_that_gave_a_sign_of_life_is_not_lost(home, define) -> None:
 def test_a_lock_that_is_held_is_told_at_once(home) -> None:
     from zen.errors import RunError
 
-    run: Any = SimpleNamespace(id="a1", name="mine")
-    with liveness.held(home, run):
+    with liveness.held(home, "a1", repr("mine")):
         program = (
-            "import sys; from pathlib import Path; from types import SimpleNamespace; from zen.engine import liveness\n"
+            "import sys; from pathlib import Path; from zen.engine import liveness\n"
             "liveness._PATIENCE = 0.0\n"
-            "with liveness.held(Path(sys.argv[1]), SimpleNamespace(id='a1', name='mine')): pass"
+            "with liveness.held(Path(sys.argv[1]), 'a1', repr('mine')): pass"
         )
         done = subprocess.run(
             [sys.executable, "-c", program, str(home)], capture_output=True, text=True, check=False, timeout=60
         )
     assert "run 'mine' is in the hands of another process" in done.stderr
-    with liveness.held(home, run):
+    with liveness.held(home, "a1", repr("mine")):
         pass
-    with pytest.raises(RunError, match="x"), liveness.held(home, run):
+    with pytest.raises(RunError, match="x"), liveness.held(home, "a1", repr("mine")):
         raise RunError("x")
     assert not list((home / "runs").iterdir())

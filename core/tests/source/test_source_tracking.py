@@ -47,7 +47,9 @@ def shoot(tmp_path: Path, store: dict[str, bytes]) -> Callable[..., Snapshot]:
             store[digest_bytes(data)] = data
             return digest_bytes(data)
 
-        return take(root, index=tmp_path / "state" / "index.json", marked=True, put=put)
+        taken = take(root, index=tmp_path / "state" / "index.json", marked=True, put=put)
+        taken.remember()
+        return taken
 
     return run
 

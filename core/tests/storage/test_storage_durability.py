@@ -147,7 +147,9 @@ def test_large_bytes_are_durable_when_save_returns(vault, observed):
     objects = Objects(vault.database, vault.store, cache=vault.state / "cache")
     saved = save({"a": bytes(INLINE_LIMIT + 1), "b": b"small"}, vault.files, "m.T", objects)
     assert [(what, durable) for what, _, durable in observed] == [("put", True)]
-    assert [change.parameters[2] for change in saved.changes] == [b"small"]
+    [small, held] = saved.changes
+    assert small.parameters[2] == b"small"
+    assert "hold" in held.sql
 
 
 def test_durability_is_what_the_objects_were_made_with(vault, observed):

@@ -69,12 +69,12 @@ class StoreTrial:
     def passes(self, suite: type[ComponentSuite], component: Any) -> None:
         """See that a correct store passes all checks that need no installed plugin."""
         names = [name for name in suite.names() if name not in set(FlavorChecks.names())]
-        outcomes = run_checks(suite, component=component, tmp_path=self._folder, only=names)
+        outcomes = run_checks(suite, component=component, tmp_path=self._folder, only=names, strict=True)
         assert {name: each.message for name, each in outcomes.items() if each.failed} == {}
 
     def fails_only(self, suite: type[ComponentSuite], component: Any, check: str) -> None:
         """See that a saboteur fails its own check and no other, and that the message is a to-do line."""
-        outcomes = run_checks(suite, component=component, tmp_path=self._folder, only=self.own(suite))
+        outcomes = run_checks(suite, component=component, tmp_path=self._folder, only=self.own(suite), strict=True)
         assert [name for name, each in outcomes.items() if each.failed] == [f"test_{check}"]
         message = outcomes[f"test_{check}"].message
         assert all(part in message for part in ("tried: ", "came: ", "do: ")), message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import threading
@@ -39,6 +40,14 @@ class Miscounting(MemoryArtifactStore):
     def stat(self, key):
         found = super().stat(key)
         return found and ObjectInfo(key=key, size=found.size + 1)
+
+
+class Timeless(MemoryArtifactStore):
+    """Tells when the file was written, not when it was put."""
+
+    def put(self, key, source, *, durable=True):
+        super().put(key, source, durable=durable)
+        self._times[key] = dt.datetime.fromtimestamp(source.stat().st_mtime, dt.UTC)
 
 
 class Empty(MemoryArtifactStore):
@@ -250,6 +259,7 @@ class Elsewhere(FolderStore):
 ARTIFACTS = {
     "the end is cut off": (Artifacts, Cutting, "bytes_come_back"),
     "wrong size": (Artifacts, Miscounting, "stat_tells_key_and_size"),
+    "tells the time of the file": (Artifacts, Timeless, "time_of_an_object_is_when_it_was_put"),
     "nothing for what is missing": (Artifacts, Empty, "missing_object_is_not_found"),
     "the first put wins": (Artifacts, FirstWins, "put_replaces"),
     "the end of the old object stays": (Artifacts, Overlaying, "put_replaces"),

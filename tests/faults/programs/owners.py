@@ -143,7 +143,8 @@ class Owners:
     def _rows(self) -> set[str]:
         database = sqlite3.connect(self.root / ".zen" / "metadata.db")
         try:
-            return set(database.iterdump())
+            # A hold names what may be garbage: it may come late, and goes with the garbage.
+            return {row for row in database.iterdump() if not row.startswith('INSERT INTO "hold"')}
         finally:
             database.close()
 

@@ -15,7 +15,7 @@ from zen.errors import MaterializerError
 from zen.records import Alert, AlertLevel, ArtifactRecord, ValidationResult
 from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
-from zen.storage import changes
+from zen.storage import Uploads, changes
 
 
 def log_params(params: Mapping[str, Any]) -> None:
@@ -202,22 +202,25 @@ def save_artifact(value: Any, name: str) -> ArtifactView:
         return ArtifactView(context.save_artifact(value, name), client)
     check_artifact_name(name)
     stack = client.open_stack
-    saved, materializer = save_value(value, stack, rename=partial(project_name, root=client.project.root))
-    if saved.manifest.unsafe:
-        raise MaterializerError(
-            f"a {type(value).__qualname__} could only be imported as a pickle, which would never be loaded again",
-            hint="save it from a step, or in a type that a materializer saves safely",
+    artifact_id = new_id()
+    with Uploads(stack.objects, artifact_id) as uploads:
+        rename = partial(project_name, root=client.project.root)
+        saved, materializer = save_value(value, stack, rename=rename, uploads=uploads)
+        if saved.manifest.unsafe:
+            raise MaterializerError(
+                f"a {type(value).__qualname__} could only be imported as a pickle, which would never be loaded again",
+                hint="save it from a step, or in a type that a materializer saves safely",
+            )
+        artifact = ArtifactRecord(
+            id=artifact_id,
+            name=name,
+            digest=saved.manifest.digest(),
+            manifest=saved.manifest,
+            materializer=reference(materializer),
+            created_at=dt.datetime.now(dt.UTC),
+            metadata=saved.metadata,
         )
-    artifact = ArtifactRecord(
-        id=new_id(),
-        name=name,
-        digest=saved.manifest.digest(),
-        manifest=saved.manifest,
-        materializer=reference(materializer),
-        created_at=dt.datetime.now(dt.UTC),
-        metadata=saved.metadata,
-    )
-    stack.database.write([*saved.changes, changes.insert_artifact(artifact)])
+        stack.database.write([*saved.changes, *uploads.put(), changes.insert_artifact(artifact)])
     return client.artifact(artifact.id)
 
 

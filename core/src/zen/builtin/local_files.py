@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import json
 import os
@@ -121,14 +122,14 @@ class LocalArtifactStore(ArtifactStore):
         return os.fdopen(descriptor, "rb")
 
     def stat(self, key: str) -> ObjectInfo | None:
-        """Return key and size, or None; see the interface."""
+        """Return what is known of an object, or None; see the interface."""
         try:
             status = os.lstat(self._file(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise refusal(error, f"look for {key} in", self.folder) from error
-        return ObjectInfo(key=key, size=status.st_size) if stat.S_ISREG(status.st_mode) else None
+        return _info(key, status) if stat.S_ISREG(status.st_mode) else None
 
     def delete(self, key: str) -> None:
         """Remove the object's file; see the interface."""
@@ -209,7 +210,7 @@ class LocalArtifactStore(ArtifactStore):
                 yield from self._walk(key[:-1], prefix)
             elif entry.is_file(follow_symlinks=False):
                 with suppress(FileNotFoundError):
-                    yield ObjectInfo(key=key, size=entry.stat(follow_symlinks=False).st_size)
+                    yield _info(key, entry.stat(follow_symlinks=False))
 
     def _check_layout(self) -> None:
         file = self.folder / "format.json"
@@ -234,6 +235,12 @@ def _climbs(path: str) -> bool:
 def _own(path: str) -> bool:
     # In lower case, because some file systems do not tell the two apart.
     return path.partition("/")[0].lower() in _OWN
+
+
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    # The time of the inode, because a put renames a file that may have been written long before.
+    put = dt.datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), dt.UTC)
+    return ObjectInfo(key=key, size=status.st_size, modified_at=put)
 
 
 def _key(folder: str, entry: os.DirEntry[str]) -> str:

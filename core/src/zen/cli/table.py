@@ -109,6 +109,18 @@ COMMANDS: dict[str, Row] = {
             summary="List and describe what a stack can be made of.",
         ),
         Row(
+            name="store",
+            section="Upkeep",
+            target="zen.cli.store:group",
+            summary="Show what the stores of a stack hold, verify it, and collect garbage.",
+        ),
+        Row(
+            name="delete",
+            section="Upkeep",
+            target="zen.cli.delete:command",
+            summary="Delete the records of runs, all of those that are named or none.",
+        ),
+        Row(
             name="doctor",
             section="Upkeep",
             target="zen.cli.doctor:command",

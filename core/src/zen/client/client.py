@@ -15,6 +15,7 @@ from zen.client.lineage import Direction, Lineage, lineage_of
 from zen.client.models import ModelAccess
 from zen.client.packing import empty, listed
 from zen.client.reproduction import Reproduction
+from zen.client.stores import StoreAccess
 from zen.client.sweeps import GroupAccess
 from zen.client.tables import TableAccess
 from zen.client.views import ArtifactView, RunView
@@ -38,7 +39,7 @@ _HEX = re.compile(r"[0-9a-f]{4,16}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess, ExchangeAccess):
+class Client(TableAccess, GroupAccess, ModelAccess, DeploymentAccess, ExchangeAccess, StoreAccess):
     """Reads runs, steps, artifacts and models of a stack.
 
     Args:

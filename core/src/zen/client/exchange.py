@@ -67,7 +67,7 @@ class ExchangeAccess:
                 created_at=dt.datetime.now(dt.UTC),
                 metadata={IMPORTED: to_plain(_imported(path, label))},
             )
-            kept = _stored(files, stack.objects)
+            kept = _stored(files, stack.objects, artifact.id)
             stack.database.write([*kept, changes.insert_artifact(artifact)])
         return ArtifactView(stack.database.artifact(artifact.id), self)  # type: ignore[arg-type]  # a client is one
 
@@ -112,15 +112,11 @@ def somebody() -> str:
     return f"{user}@{platform.node()}"
 
 
-def _stored(files: list[tuple[FileEntry, StagedFile]], objects: Objects) -> list[Change]:
-    """Keep unpacked files: large ones now, small ones by the changes that are returned."""
-    kept = []
-    for _, staged in files:
-        if staged.inline is not None:
-            kept.append(objects.inline(staged.digest, staged.inline))
-        elif staged.path is not None:
-            objects.put_file(staged.path, staged.digest)
-    return kept
+def _stored(files: list[tuple[FileEntry, StagedFile]], objects: Objects, holder: str) -> list[Change]:
+    """Keep unpacked files: large ones now, held for who will name them; small ones by the returned changes."""
+    kept = [objects.inline(staged.digest, staged.inline) for _, staged in files if staged.inline is not None]
+    large = {staged.digest: staged.path for _, staged in files if staged.inline is None and staged.path is not None}
+    return [*kept, *objects.put_files(large, holder)]
 
 
 def _name(given: str, label: Label, path: Path) -> str:

@@ -40,7 +40,7 @@ from zen.records import ArtifactRecord, OutputSpec, StepRunRecord, StepSpec, Ste
 from zen.records.states import CANCELLED, COMPLETED, FAILED
 from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
-from zen.storage import changes
+from zen.storage import Uploads, changes
 
 IN_PROCESS = threading.RLock()
 """Held while a step runs in this process: streams, working folder and environment are the process's own."""
@@ -155,8 +155,10 @@ class Attempt:
         matched = _matched(self._step, declared, result)
         for _, spec, value in matched:
             self._checked(spec.name, value)
-        for output, spec, value in matched:
-            outputs[output.name] = self._save(value, spec, output.artifact).id
+        with self._uploads() as uploads:
+            for output, spec, value in matched:
+                outputs[output.name] = self._save(value, spec, output.artifact, uploads).id
+            self._changes += uploads.put()
         return outputs
 
     def _checked(self, output: str, value: Any) -> None:
@@ -173,23 +175,33 @@ class Attempt:
                 f"step {self._step.name!r} saves an artifact under the name of its own output {name!r}",
                 hint="return the value, or save it under another name",
             )
-        if not whatever_happens:
-            return self._save(value, OutputSpec(name=name), name)
-        artifact, saved = self._saved(value, OutputSpec(name=name), "")
-        self._kept += saved
-        return artifact
+        with self._uploads() as uploads:
+            if not whatever_happens:
+                artifact = self._save(value, OutputSpec(name=name), name, uploads)
+                self._changes += uploads.put()
+                return artifact
+            artifact, saved = self._saved(value, OutputSpec(name=name), "", uploads)
+            self._kept += [*saved, *uploads.put()]
+            return artifact
 
-    def _save(self, value: Any, spec: OutputSpec, given_name: str) -> ArtifactRecord:
-        artifact, saved = self._saved(value, spec, given_name)
+    def _uploads(self) -> Uploads:
+        return Uploads(self._session.stack.objects, self._record.run_id)
+
+    def _save(self, value: Any, spec: OutputSpec, given_name: str, uploads: Uploads) -> ArtifactRecord:
+        artifact, saved = self._saved(value, spec, given_name, uploads)
         self._changes += saved
         self._artifacts.append(artifact)
         return artifact
 
-    def _saved(self, value: Any, spec: OutputSpec, given_name: str) -> tuple[ArtifactRecord, list[Change]]:
+    def _saved(
+        self, value: Any, spec: OutputSpec, given_name: str, uploads: Uploads
+    ) -> tuple[ArtifactRecord, list[Change]]:
         session = self._session
         chosen = session.materializer(spec.materializer)
         try:
-            saved, materializer = save_value(value, session.stack, chosen=chosen, rename=self._project_name)
+            saved, materializer = save_value(
+                value, session.stack, chosen=chosen, rename=self._project_name, uploads=uploads
+            )
         except MaterializerError as error:
             raise MaterializerError(
                 f"output {spec.name!r} of step {self._step.name!r} cannot be saved: {error.message}",

@@ -7,10 +7,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from zen.engine.keeping import Kept
 from zen.engine.snapshots import content_of
 from zen.errors import ArtifactNotFound, RunNotFound
 from zen.identity import digest_bytes, dumps
-from zen.interfaces import Change
 from zen.records import RunRecord
 from zen.registry.inventory import Installed, installed
 from zen.stacks.opening import OpenStack
@@ -21,18 +21,19 @@ OF_THE_SOURCE = ("commit", "branch", "dirty", "script", "folder")
 _VERSION = 1
 
 
-def environment(stack: OpenStack) -> tuple[dict[str, Any], list[Change]]:
-    """Return the facts, and the changes that keep what they refer to, where the store does not have it yet."""
+def environment(kept: Kept) -> dict[str, Any]:
+    """Return the facts; what they refer to is kept, where the store does not have it yet."""
     data = _listed(installed())
     name = digest_bytes(data)
-    facts = {
+    if not kept.has(name):
+        kept.put(data)
+    return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.system(),
         "machine": platform.machine(),
         "distributions": name,
     }
-    return facts, [] if stack.objects.holds(name) else stack.objects.put_bytes(data)[1]
 
 
 def distributions_of(stack: OpenStack, run: RunRecord) -> tuple[Installed, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Any
 from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import environment, started
 from zen.engine.ids import new_id
+from zen.engine.keeping import Kept
 from zen.engine.liveness import held, lease, owner, reap
 from zen.engine.session import Session, Ticket
-from zen.errors import UsageError, listing, nearest
+from zen.errors import UsageError, WriteConflict, listing, nearest
 from zen.identity import digest, dumps
 from zen.interfaces import Change
 from zen.records import ArtifactRecord, Plan, RunRecord
-from zen.records.codec import to_json
 from zen.secrets.redaction import redactor
-from zen.source import Snapshot, commit_of, project_name, take
+from zen.source import Snapshot, commit_of, project_name
 from zen.stacks.materialization import reference, save_value
 from zen.stacks.opening import OpenStack
 from zen.storage import changes
@@ -58,25 +58,18 @@ def launch(draft: Draft, stack: OpenStack) -> Finished:
     """
     check(draft.plan, stack)
     reap(stack)
-    run, plan, body, batch = _frozen(draft, stack)
-    session = Session(
-        Ticket.of(run.id, new_id(), plan.stack, stack.project, draft.script),
-        stack=stack,
-        run=run,
-        plan=plan,
-        functions=draft.functions,
-        owner=True,
-    )
-    session.progress = draft.progress
-    return begun(session, body, batch)
-
-
-def begun(session: Session, body: str, batch: Sequence[Change] = ()) -> Finished:
-    """Record a new run, `body` being its plan as JSON text, together with `batch`, and conduct it."""
-    stack, run, token = session.stack, session.run, session.ticket.token
-    with held(stack.state, run):
-        first = changes.insert_run(run, session.plan, body, token=token)
-        stack.database.write([*first, *lease(stack, run.id, token), *batch], durable=False)
+    run_id, token = new_id(), new_id()
+    with held(stack.state, run_id):
+        run, plan = _recorded(draft, stack, run_id, token)
+        session = Session(
+            Ticket.of(run_id, token, plan.stack, stack.project, draft.script),
+            stack=stack,
+            run=run,
+            plan=plan,
+            functions=draft.functions,
+            owner=True,
+        )
+        session.progress = draft.progress
         return conducted(session)
 
 
@@ -112,14 +105,26 @@ def check(plan: Plan, stack: OpenStack) -> None:
             )
 
 
-def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[Change]]:
-    run_id = new_id()
-    batch: list[Change] = []
-    taken = _snapshot(stack, batch)
+def _recorded(draft: Draft, stack: OpenStack, run_id: str, token: str) -> tuple[RunRecord, Plan]:
+    """Record the run with all that it names."""
+    for anew in (False, True):
+        with Kept(stack, run_id, anew=anew) as kept:
+            run, plan, body = _frozen(draft, stack, run_id, kept)
+            try:
+                kept.record([*changes.insert_run(run, plan, body, token=token), *lease(stack, run_id, token)])
+            except WriteConflict:  # objects were collected meanwhile
+                if anew:
+                    raise
+            else:
+                return run, plan
+    raise AssertionError("unreachable")
+
+
+def _frozen(draft: Draft, stack: OpenStack, run_id: str, kept: Kept) -> tuple[RunRecord, Plan, str]:
+    taken = kept.snapshot()
     plan = replace(draft.plan, snapshot=taken.digest)
-    facts, objects = environment(stack)
-    batch += objects
     body = dumps(plan.to_json())
+    facts = environment(kept)
     run = new_run(
         run_id,
         plan,
@@ -130,8 +135,8 @@ def _frozen(draft: Draft, stack: OpenStack) -> tuple[RunRecord, Plan, str, list[
         environment={**facts, **_commit(stack, taken), **started(draft.script, stack.project.root)},
     )
     for artifact_id, (name, value) in draft.literals.items():
-        batch += _literal(artifact_id, name, value, run, stack)
-    return run, plan, body, batch
+        kept.changes += _literal(artifact_id, name, value, run, stack, kept)
+    return run, plan, body
 
 
 def new_run(run_id: str, plan: Plan, body: str, stack: OpenStack, **facts: Any) -> RunRecord:
@@ -159,23 +164,9 @@ def _commit(stack: OpenStack, taken: Snapshot) -> dict[str, Any]:
     return {**found, "dirty": taken.dirty} if "commit" in found and taken.dirty is not None else {**found}
 
 
-def _snapshot(stack: OpenStack, batch: list[Change]) -> Snapshot:
-    """Keep the project's source; what is new joins the batch."""
-
-    def put(data: bytes) -> str:
-        name, kept = stack.objects.put_bytes(data)
-        batch.extend(kept)
-        return name
-
-    project = stack.project
-    stores = digest("stores/1", dumps(to_json([*stack.spec.of("artifact_store"), *stack.spec.of("metadata_store")])))
-    # The index says what these stores were given, so each pair of stores has one; and it may outlive what they hold.
-    index = stack.state / f"snapshot-{stores[7:19]}.json"
-    return take(project.root, index=index, marked=project.marked, put=put, holds=stack.objects.holds)
-
-
-def _literal(artifact_id: str, name: str, value: Any, run: RunRecord, stack: OpenStack) -> list[Change]:
-    saved, materializer = save_value(value, stack, rename=partial(project_name, root=stack.project.root))
+def _literal(artifact_id: str, name: str, value: Any, run: RunRecord, stack: OpenStack, kept: Kept) -> list[Change]:
+    rename = partial(project_name, root=stack.project.root)
+    saved, materializer = save_value(value, stack, rename=rename, uploads=kept.uploads)
     artifact = ArtifactRecord(
         id=artifact_id,
         name=name,

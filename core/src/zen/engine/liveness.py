@@ -62,18 +62,19 @@ def may_live(process: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def held(state: Path, run: RunRecord) -> Iterator[None]:
-    """Hold the lock of a run for as long as this process conducts it.
+def held(state: Path, run_id: str, name: str = "") -> Iterator[None]:
+    """Hold the lock of a run, called `name`, for as long as this process conducts it.
 
     Raises:
         RunError: When another process holds it.
     """
-    file = _lock_file(state, run.id)
+    file = _lock_file(state, run_id)
     private_folder(file.parent)
     lock = FileLock(file)
     if not lock.acquire(_PATIENCE):
         raise RunError(
-            f"run {run.name!r} is in the hands of another process", hint=f"`zen show {run.id}` tells how it goes on"
+            f"run {name or run_id} is in the hands of another process",
+            hint=f"`zen show {run_id}` tells how it goes on",
         )
     try:
         yield

@@ -15,21 +15,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zen.engine.conducting import Finished
+from zen.engine.conducting import Finished, conducted
 from zen.engine.environment import OF_THE_SOURCE, environment
 from zen.engine.ids import new_id
-from zen.engine.launch import begun, check, new_run
+from zen.engine.keeping import Kept
+from zen.engine.launch import check, new_run
+from zen.engine.liveness import held, lease
 from zen.engine.resuming import check_importable
 from zen.engine.session import Session, Ticket
 from zen.engine.snapshots import files_of, unpack_source
-from zen.errors import RunError, UsageError
+from zen.errors import RunError, RunNotFound, UsageError, WriteConflict
 from zen.identity import dumps
 from zen.interfaces import Alerter, ExperimentTracker
 from zen.records import Hooks, Plan, RunRecord, StackSpec
 from zen.records.codec import record
 from zen.stacks.opening import OpenStack, registry_of
 from zen.stacks.project import REPRODUCTIONS, Project
-from zen.storage import FileLock
+from zen.storage import FileLock, changes
 from zen.storage.groups import REPRODUCES
 from zen.storage.private import private_folder
 
@@ -218,17 +220,30 @@ def repeat(order: Repetition, *, progress: Any = None) -> tuple[Finished, Sessio
     recorded = stack.database.run(order.run_id)
     plan = silent(stack.database.plan(recorded.plan), order.stack, recorded.id)
     check(plan, stack)
+    run_id, token = new_id(), new_id()
+    with held(stack.state, run_id):
+        run = _recorded(recorded, plan, stack, run_id, token)
+        script = Path(order.folder, str(run.environment.get("script", "")))
+        ticket = Ticket.of(run_id, token, order.stack, project, script if script.is_file() else None, code=order.folder)
+        session = Session(ticket, stack=stack, run=run, plan=plan, owner=True)
+        session.repeats = True
+        session.progress = progress
+        return conducted(session), session
+
+
+def _recorded(recorded: RunRecord, plan: Plan, stack: OpenStack, run_id: str, token: str) -> RunRecord:
+    """Record the new run, which names the snapshot of the recorded one."""
     body = dumps(plan.to_json())
-    facts, objects = environment(stack)
     source = {name: recorded.environment[name] for name in OF_THE_SOURCE if name in recorded.environment}
     name = f"{recorded.name[:188]}-reproduced"
-    run = new_run(new_id(), plan, body, stack, name=name, environment={**facts, **source})
-    script = Path(order.folder, str(run.environment.get("script", "")))
-    ticket = Ticket.of(run.id, new_id(), order.stack, project, script if script.is_file() else None, code=order.folder)
-    session = Session(ticket, stack=stack, run=run, plan=plan, owner=True)
-    session.repeats = True
-    session.progress = progress
-    return begun(session, body, objects), session
+    with Kept(stack, run_id, anew=True) as kept:
+        run = new_run(run_id, plan, body, stack, name=name, environment={**environment(kept), **source})
+        first = [changes.while_recorded(recorded.id), *changes.insert_run(run, plan, body, token=token)]
+        try:
+            kept.record([*first, *lease(stack, run_id, token)])
+        except WriteConflict as error:
+            raise RunNotFound(f"run {recorded.name!r} has just been deleted") from error
+    return run
 
 
 def silent(plan: Plan, stack: StackSpec, run_id: str) -> Plan:

@@ -71,7 +71,7 @@ def _resumed(stack: OpenStack, run: RunRecord, plan: Plan, *, from_snapshot: boo
     session = Session(ticket, stack=stack, run=again, plan=plan, owner=True)
     session.shared = True  # what is known of the steps stands in the store
     session.progress = progress
-    with held(stack.state, run):
+    with held(stack.state, run.id, repr(run.name)):
         try:
             goes_on = changes.reopen_run(again, token=ticket.token)
             stack.database.write([goes_on, *lease(stack, run.id, ticket.token)])

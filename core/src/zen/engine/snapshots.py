@@ -64,6 +64,7 @@ def code_folder(stack: OpenStack, run: RunRecord) -> Path:
             os.replace(part, folder)
         except OSError:  # another process was faster
             shutil.rmtree(part, ignore_errors=True)
+    (folder / _DONE).touch()  # it is in use
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,10 +16,18 @@ Reach = Literal["process", "host", "network"]
 
 @record()
 class ObjectInfo:
-    """A stored object: its key and its size in bytes."""
+    """A stored object.
+
+    Attributes:
+        key: Its key.
+        size: Its size in bytes.
+        modified_at: When it was put, with time zone, by the store's own clock; None where the store does not tell.
+            Garbage collection spares what is young, and what is of unknown age.
+    """
 
     key: str
     size: int
+    modified_at: dt.datetime | None = None
 
 
 class ArtifactStore(Component):

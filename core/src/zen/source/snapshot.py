@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,20 +49,19 @@ class Snapshot:
     files: tuple[FileEntry, ...]
     omitted: tuple[str, ...] = ()
     dirty: bool | None = None
+    _index: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+
+    def remember(self) -> None:
+        """Let the next snapshot read only what changes from here on; called once all that was put is committed."""
+        if self._index is not None:
+            self._index()
 
     def missing_code(self) -> list[str]:
         """Return what was left out although it is code, which a run from the snapshot will lack."""
         return [each for each in self.omitted if each.partition(": ")[0].endswith((".py", ".ipynb"))]
 
 
-def take(
-    root: Path,
-    *,
-    index: Path,
-    marked: bool,
-    put: Callable[[bytes], str],
-    holds: Callable[[str], bool] = lambda digest: True,
-) -> Snapshot:
+def take(root: Path, *, index: Path, marked: bool, put: Callable[[bytes], str], trusted: bool = True) -> Snapshot:
     """Return a snapshot of the source files under `root`, storing what was not stored before.
 
     Args:
@@ -69,12 +69,9 @@ def take(
         index: File that remembers what the last snapshot saw. Belongs to one store: it stands for what `put` was given.
         marked: Whether something marks `root` as a project; if not, only the files directly in it are taken.
         put: Stores bytes and returns their digest; called for new bytes and for a new manifest.
-        holds: Says whether the store has a digest. An index of whose manifest it knows nothing is not believed: what
-            `put` was given then may never have been committed.
+        trusted: Whether the store still has what the index says; if not, everything is put.
     """
-    known = _Index.read(index)
-    if known.manifest and not holds(known.manifest):
-        known = _Index({}, "")
+    known = _Index.read(index) if trusted else _Index({}, "")
     root = root.resolve()
     git = tracking(root)
     folders = Folders(root, skip=index.resolve(), recursive=marked, git=git)
@@ -92,9 +89,8 @@ def take(
     same = bool(known.manifest) and current.entries == known.entries and len(files) == len(known.entries)
     same = same and current.omitted == known.omitted
     current.manifest = known.manifest if same else put(_manifest(files, current.omitted))
-    if not same or current.staged != known.staged:
-        current.write(index)
-    return Snapshot(current.manifest, tuple(files), tuple(current.omitted), dirty)
+    remember = partial(current.write, index) if not same or current.staged != known.staged else None
+    return Snapshot(current.manifest, tuple(files), tuple(current.omitted), dirty, remember)
 
 
 def _dirty(git: Tracking, index: _Index) -> bool | None:

@@ -14,7 +14,7 @@ from zen.interfaces import Materializer
 from zen.records import ArtifactRecord, Manifest, StackSpec
 from zen.registry import Registry
 from zen.stacks.trust import check_loadable, imported_type, is_pinned
-from zen.storage import Database, Objects, Saved, reader, save
+from zen.storage import Database, Objects, Saved, Uploads, reader, save
 
 Importer = Callable[[str], ModuleType]
 _told: set[str] = set()
@@ -44,7 +44,12 @@ def reference(materializer: Materializer) -> str:
 
 
 def save_value(
-    value: Any, stack: Stack, *, chosen: Materializer | None = None, rename: Callable[[str], str] = str
+    value: Any,
+    stack: Stack,
+    *,
+    chosen: Materializer | None = None,
+    rename: Callable[[str], str] = str,
+    uploads: Uploads | None = None,
 ) -> tuple[Saved, Materializer]:
     """Save a value with the materializer of its type.
 
@@ -53,6 +58,7 @@ def save_value(
         stack: Where to.
         chosen: A materializer to use instead of the one of the type.
         rename: The project's name for a module; only `__main__` has another.
+        uploads: Takes the large files, for the caller to put.
 
     Raises:
         MaterializerError: When nothing can save it, or only something unsafe could and the stack forbids that.
@@ -64,7 +70,7 @@ def save_value(
         if materializer.unsafe:
             _refuse_unsafe(name, materializer, stack, refusal)
         try:
-            saved = save(value, _renaming(materializer, rename), name, stack.objects)
+            saved = save(value, _renaming(materializer, rename), name, stack.objects, uploads)
         except MaterializerError as error:
             if chosen is not None or not materializer.exact:
                 raise

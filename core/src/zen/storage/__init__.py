@@ -6,7 +6,7 @@ from zen.storage.database import Database
 from zen.storage.filelock import FileLock
 from zen.storage.label import LABEL, Label, write_label
 from zen.storage.models import Models
-from zen.storage.objects import Objects
+from zen.storage.objects import Objects, Uploads
 from zen.storage.packed import FolderReader, FolderWriter
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Models",
     "Objects",
     "Saved",
+    "Uploads",
     "changes",
     "reader",
     "save",

@@ -15,7 +15,7 @@ from zen.interfaces import Change, Materializer
 from zen.records import FileEntry, Manifest
 from zen.records.codec import record
 from zen.storage.filenames import check_file_name
-from zen.storage.objects import Objects
+from zen.storage.objects import Objects, Uploads
 from zen.storage.private import KEPT, private_folder
 from zen.storage.staging import StagedFile, explaining_full_disk, staging_path
 
@@ -34,8 +34,17 @@ class Saved:
     metadata: dict[str, Any]
 
 
-def save(value: Any, materializer: Materializer, type_name: str, objects: Objects) -> Saved:
+def save(
+    value: Any, materializer: Materializer, type_name: str, objects: Objects, uploads: Uploads | None = None
+) -> Saved:
     """Save a value: large files are durable when this returns, small ones travel in the returned changes.
+
+    Args:
+        value: The value.
+        materializer: What saves it.
+        type_name: The name of its type.
+        objects: Where to.
+        uploads: Takes the large files, for the caller to put them together with others; then they are not durable yet.
 
     Raises:
         MaterializerError: When the materializer refuses the value.
@@ -43,9 +52,10 @@ def save(value: Any, materializer: Materializer, type_name: str, objects: Object
     """
     writer = _Writer(objects.staging)
     try:
-        with explaining_full_disk(f"a {type_name}"):
+        with explaining_full_disk(f"a {type_name}"), Uploads(objects) as own:
             materializer.save(value, writer)
-            files, changes = writer.finish(objects)
+            files, changes = writer.finish(objects, own if uploads is None else uploads)
+            changes += own.put()
     finally:
         writer.discard()
     manifest = Manifest(
@@ -200,7 +210,7 @@ class _Writer:
         private_folder(path.parent)
         return path
 
-    def finish(self, objects: Objects) -> tuple[list[FileEntry], list[Change]]:
+    def finish(self, objects: Objects, uploads: Uploads) -> tuple[list[FileEntry], list[Change]]:
         for name, path in self._paths.items():
             if not path.is_file():
                 raise MaterializerError(f"the materializer asked for a path for {name!r} and wrote no file there")
@@ -215,7 +225,7 @@ class _Writer:
             if stream.inline is not None:
                 changes.append(objects.inline(stream.digest, stream.inline))
             elif stream.path is not None:
-                objects.put_file(stream.path, stream.digest)
+                uploads.add(stream.path, stream.digest)
         return entries, changes
 
     def discard(self) -> None:

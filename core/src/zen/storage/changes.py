@@ -59,6 +59,20 @@ def insert_run(run: RunRecord, plan: Plan, body: str, *, token: str) -> list[Cha
     ]
 
 
+def unless_collected(collections: int) -> Change:
+    """Go on only if no objects were removed since the counter `collections` stood there."""
+    return Change(
+        sql="UPDATE counter SET value = value WHERE name = 'collections' AND value = ?",
+        parameters=(collections,),
+        expect=1,
+    )
+
+
+def while_recorded(run_id: str) -> Change:
+    """Go on only if a run is still recorded, and with it all that it names."""
+    return Change(sql="UPDATE run SET stop = stop WHERE id = ?", parameters=(run_id,), expect=1)
+
+
 def update_run(run: RunRecord, *, token: str) -> Change:
     """Record a run's state, times and detail, if it is still open and the token is still ours."""
     return Change(

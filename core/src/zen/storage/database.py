@@ -114,6 +114,10 @@ class Database:
         found = [rows.run(row) for row in self.read(sql, (f'%"commit":"{commit}%',))]
         return [run for run in found if str(run.environment.get("commit", "")).startswith(commit)]
 
+    def has_run(self, run_id: str) -> bool:
+        """Say whether a run is recorded."""
+        return bool(self.read("SELECT 1 FROM run WHERE id = ?", (run_id,)))
+
     def run_token(self, run_id: str) -> str:
         """Return the fencing token of a run, or raise `RunNotFound`."""
         found = self.read("SELECT token FROM run WHERE id = ?", (run_id,))
@@ -299,6 +303,11 @@ class Database:
         """Return the blocks of captured lines of a step run whose number is larger, with that, oldest first."""
         sql = "SELECT seq, lines FROM log WHERE step_run = ? AND seq > ? ORDER BY seq"
         return [(int(seq), _log_lines(text)) for seq, text in self.read(sql, (step_run_id, after))]
+
+    def counter(self, name: str) -> int:
+        """Return how often something happened; `collections` is how often objects were removed."""
+        found = self.read("SELECT value FROM counter WHERE name = ?", (name,))
+        return int(found[0][0]) if found else 0
 
     # Objects
 

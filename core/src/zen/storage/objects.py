@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from zen.errors import ArtifactDamaged, ArtifactNotFound
 from zen.identity import digest_bytes
@@ -21,12 +24,14 @@ from zen.interfaces import ArtifactStore, Change
 from zen.records import FileEntry
 from zen.storage import changes
 from zen.storage.database import Database
+from zen.storage.holding import Holds, proof
 from zen.storage.private import KEPT, private, private_folder, write_private
 from zen.storage.staging import INLINE_LIMIT, explaining_full_disk, staging_path
 from zen.storage.verified import VerifiedFiles
 
 _RECENT_BYTES = 8 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_KEY = re.compile(r"objects/sha256/([0-9a-f]{2})/([0-9a-f]{62})")
 
 
 def key_of(digest: str) -> str:
@@ -35,8 +40,21 @@ def key_of(digest: str) -> str:
     return f"objects/{algorithm}/{name[:2]}/{name[2:]}"
 
 
+def digest_of(key: str) -> str:
+    """Return the digest of the large object under a store key, or an empty string for a key of something else."""
+    found = _KEY.fullmatch(key)
+    return f"sha256:{found[1]}{found[2]}" if found else ""
+
+
 class Objects:
-    """The objects of one store. Safe for use from several threads."""
+    """The objects of one store. Safe for use from several threads.
+
+    Args:
+        database: Has the small ones.
+        store: Has the large ones.
+        cache: A folder of the state folder for local copies.
+        durable: Whether what is put survives a power cut.
+    """
 
     def __init__(self, database: Database, store: ArtifactStore, *, cache: Path, durable: bool = True) -> None:
         self._database = database
@@ -47,28 +65,50 @@ class Objects:
         self._recent: OrderedDict[str, bytes] = OrderedDict()
         self._recent_size = 0
         self._verified = VerifiedFiles()
+        self._holds = Holds(database, cache.parent)
 
     def staging(self) -> Path:
         """Return the folder for files that will be put."""
         return self._store.staging()
 
-    def put_file(self, path: Path, digest: str) -> None:
-        """Store a large object; the file is taken away. One that is there already is replaced: it may be damaged."""
-        self._store.put(key_of(digest), path, durable=self._durable)
+    def put_files(self, files: Mapping[str, Path], holder: str) -> list[Change]:
+        """Store large objects, which are files by their digest; the files are taken away.
 
-    def put_bytes(self, data: bytes) -> tuple[str, list[Change]]:
-        """Return the digest of some bytes and the changes that keep them; large ones are stored right now."""
+        An object that is there already is replaced: it may be damaged.
+
+        Args:
+            files: The files.
+            holder: Id of the run that will name the objects, or of what else will; until then it holds them.
+
+        Returns:
+            What has to be written with what names the objects: it fails if they were collected meanwhile.
+
+        Raises:
+            StoreBusy: When one is being collected, and the collector does not come to its end.
+        """
+        if not files:
+            return []
+        self._holds.take(list(files), holder)
+        for digest, path in files.items():
+            self._store.put(key_of(digest), path, durable=self._durable)
+        return proof(list(files), holder)
+
+    def put_bytes(self, data: bytes, uploads: Uploads | None = None) -> tuple[str, list[Change]]:
+        """Return the digest of some bytes and the changes that keep them.
+
+        Args:
+            data: The bytes.
+            uploads: Takes large ones, for the caller to put; without, they are stored right now.
+        """
         digest = digest_bytes(data)
         if len(data) <= INLINE_LIMIT:
             return digest, [self.inline(digest, data)]
-        path = staging_path(self.staging())
-        try:
-            with explaining_full_disk(f"an object of {len(data)} bytes"):
-                write_private(path, data)
-            self.put_file(path, digest)
-        finally:
-            path.unlink(missing_ok=True)
-        return digest, []
+        if uploads is not None:
+            uploads.add_bytes(data, digest)
+            return digest, []
+        with Uploads(self) as own:
+            own.add_bytes(data, digest)
+            return digest, own.put()
 
     def inline(self, digest: str, data: bytes) -> Change:
         """Return the change that keeps a small object, and remember it for readers in this process."""
@@ -85,7 +125,7 @@ class Objects:
 
     def holds(self, digest: str) -> bool:
         """Say whether there is an object of that digest, small or large."""
-        # Not from memory: what was saved here may never have been committed.
+        # Not from memory: what was saved here may never have been committed, and somebody may have collected it.
         return self._database.object_size(digest) is not None or self._store.stat(key_of(digest)) is not None
 
     def content(self, entry: FileEntry) -> bytes:
@@ -204,6 +244,56 @@ class Objects:
             self._recent_size += len(data)
             while self._recent_size > _RECENT_BYTES:
                 self._recent_size -= len(self._recent.popitem(last=False)[1])
+
+
+class Uploads:
+    """Large objects that are put together: one batch holds them all. Used in a `with`, after which no file is left.
+
+    Args:
+        objects: Where to.
+        holder: Id of the run that will name them, or of what else will; see `zen.storage.holding`.
+    """
+
+    def __init__(self, objects: Objects, holder: str = "") -> None:
+        self._objects = objects
+        self._holder = holder
+        self._files: dict[str, Path] = {}
+
+    def add(self, path: Path, digest: str) -> None:
+        """Take a file away from the staging folder, to be put later."""
+        own = self._files.setdefault(digest, staging_path(self._objects.staging()))
+        os.replace(path, own)
+
+    def add_bytes(self, data: bytes, digest: str) -> None:
+        """Take the bytes of a large object, to be put later."""
+        path = self._files.setdefault(digest, staging_path(self._objects.staging()))
+        with explaining_full_disk(f"an object of {len(data)} bytes"):
+            write_private(path, data)
+
+    def put(self) -> list[Change]:
+        """Put what was added, durably, and return what has to be written with what names it.
+
+        Raises:
+            StoreBusy: When a collector that removes one of the objects does not come to its end.
+        """
+        try:
+            return self._objects.put_files(self._files, self._holder)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove the files that are left: not every store takes them away."""
+        for path in self._files.values():
+            path.unlink(missing_ok=True)
+        self._files = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.discard()
 
 
 def _missing(entry: FileEntry) -> ArtifactNotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zen.errors import ArtifactNotFound, PermissionDenied, ZenError
-from zen.testing.checks import DoesNotApply, NotVerified, refusal, require
+from zen.testing.checks import DoesNotApply, NotVerified, refusal, require, since
 from zen.testing.killing import killed
 from zen.testing.life_checks import in_threads
 from zen.testing.suite import ComponentSuite
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from zen.interfaces import ArtifactStore
     from zen.testing.kit import Kit
 
+_LONG_AGO = 1_000_000_000
+_CLOCKS_APART = dt.timedelta(hours=1)
 _REACHES = ("process", "host", "network")
 _CLIMBING = ("../zen-testing", "a/../../zen-testing", "/zen-testing", "a/..", "")
 
@@ -78,6 +81,23 @@ class ArtifactStoreSuite(ComponentSuite):
             came=found,
             do="return ObjectInfo(key=key, size=4)",
         )
+
+    @since("0.2")
+    def test_time_of_an_object_is_when_it_was_put(self, kit: Kit) -> None:
+        """Where the store tells when an object was put, `stat` and `list` tell that, with time zone."""
+        key = _key("a")
+        source = _small(kit, b"zen")
+        os.utime(source, (_LONG_AGO, _LONG_AGO))
+        before = dt.datetime.now(dt.UTC)
+        kit.component.put(key, source)
+        for told, found in (("stat()", kit.component.stat(key)), ("list()", next(iter(kit.component.list(key)), None))):
+            at = found and found.modified_at
+            require(
+                at is None or (at.tzinfo is not None and abs(at - before) < _CLOCKS_APART),
+                tried=f"{told} of an object that was just put, from a file of the year 2001",
+                came=at,
+                do="give the time of the put as a datetime with time zone, or None; garbage collection goes by it",
+            )
 
     def test_missing_object_is_not_found(self, kit: Kit) -> None:
         """Reading what is not there raises ArtifactNotFound."""

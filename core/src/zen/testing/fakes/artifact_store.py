@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import threading
@@ -23,6 +24,7 @@ class MemoryArtifactStore(ArtifactStore):
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         self.objects: dict[str, bytes] = {}
+        self._times: dict[str, dt.datetime] = {}
         self._lock = threading.Lock()
 
     def put(self, key: str, source: Path, *, durable: bool = True) -> None:
@@ -30,6 +32,7 @@ class MemoryArtifactStore(ArtifactStore):
         data = source.read_bytes()
         with self._lock:
             self.objects[self._checked(key)] = data
+            self._times[key] = dt.datetime.now(dt.UTC)
 
     def read(self, key: str) -> BinaryIO:
         """Return the bytes as a stream."""
@@ -40,10 +43,10 @@ class MemoryArtifactStore(ArtifactStore):
         return io.BytesIO(data)
 
     def stat(self, key: str) -> ObjectInfo | None:
-        """Return key and size, or None."""
+        """Return what is known of an object, or None."""
         with self._lock:
             data = self.objects.get(self._checked(key))
-        return None if data is None else ObjectInfo(key=key, size=len(data))
+        return None if data is None else self._info(key, data)
 
     def delete(self, key: str) -> None:
         """Forget an object."""
@@ -53,10 +56,11 @@ class MemoryArtifactStore(ArtifactStore):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield what begins with the prefix."""
         with self._lock:
-            found = [
-                ObjectInfo(key=key, size=len(data)) for key, data in self.objects.items() if key.startswith(prefix)
-            ]
+            found = [self._info(key, data) for key, data in self.objects.items() if key.startswith(prefix)]
         yield from found
+
+    def _info(self, key: str, data: bytes) -> ObjectInfo:
+        return ObjectInfo(key=key, size=len(data), modified_at=self._times.get(key))
 
     def _checked(self, key: str) -> str:
         if not _KEY.fullmatch(key) or {".", ".."} & set(key.split("/")):
