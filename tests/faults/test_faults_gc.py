@@ -276,7 +276,8 @@ def save_outside(stack):
     """Import a value, as `save_artifact` does outside of a run."""
     with Uploads(stack.objects, "import-1") as uploads:
         _, kept = stack.objects.put_bytes(LARGE, uploads)
-        stack.database.write([*kept, *uploads.put(), changes.insert_artifact(artifact_of("a1", LARGE))])
+        batch = [*kept, *uploads.put(), changes.insert_artifact(artifact_of("a1", LARGE))]
+        stack.database.write([*batch, holding.release("import-1")])
 
 
 def save_small(stack):
@@ -526,3 +527,30 @@ def test_two_collectors_do_not_work_at_once(worlds, monkeypatch):
         world.collector().finish()
     collector.finish()
     assert collect(world.open(), grace=dt.timedelta(0), delete=True).garbage.count == 0
+
+
+@pytest.mark.parametrize("edit", ["", "# another one\n"])
+def test_a_run_after_a_collection_keeps_its_source_anew(edit, worlds, monkeypatch):
+    """In a process that was there all the time, whether its source is as it was, or partly."""
+    monkeypatch.setattr("zen.source.snapshot._is_settled", lambda stamp, now: True)  # not only old files count
+    world = worlds()
+    stack = world.open()
+    launch_run(stack)
+    delete(stack.database, ["0b"])
+    assert collect(world.open(), grace=dt.timedelta(0), delete=True).garbage.count > 2
+    with (world.project.root / "training.py").open("a") as file:
+        file.write(edit)
+    launch_run(stack)
+    world.sound()
+
+
+def test_a_run_that_goes_on_is_not_deleted(worlds):
+    world = worlds()
+    stack = world.open()
+    run = begin_run(stack)
+    stack.database.write([changes.update_run(replace(run, state="failed", finished_at=NOW), token="mine")])
+    deleter = world.actor(delete_earlier)
+    deleter.until("write")
+    stack.database.write([changes.reopen_run(replace(run, state="running"), token="mine")])
+    assert deleter.finish() is False
+    assert stack.database.run("0a").state == "running"

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from zen.client import ArtifactView, Client
 from zen.engine import check_artifact_name, checked, current_context, failure, get_step_context, new_id, send
-from zen.errors import MaterializerError
+from zen.errors import MaterializerError, StoreBusy, WriteConflict
 from zen.records import Alert, AlertLevel, ArtifactRecord, ValidationResult
 from zen.source import project_name
 from zen.stacks.materialization import reference, save_value
 from zen.storage import Uploads, changes
+from zen.storage.holding import release
 
 
 def log_params(params: Mapping[str, Any]) -> None:
@@ -220,7 +221,14 @@ def save_artifact(value: Any, name: str) -> ArtifactView:
             created_at=dt.datetime.now(dt.UTC),
             metadata=saved.metadata,
         )
-        stack.database.write([*saved.changes, *uploads.put(), changes.insert_artifact(artifact)])
+        held = uploads.put()
+        released = [release(artifact_id)] if held else []
+        try:
+            stack.database.write([*saved.changes, *held, changes.insert_artifact(artifact), *released])
+        except WriteConflict as error:
+            raise StoreBusy(
+                f"the bytes of {name!r} were collected before they were recorded, a day after", hint="save it again"
+            ) from error
     return client.artifact(artifact.id)
 
 

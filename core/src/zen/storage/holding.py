@@ -128,6 +128,11 @@ def proof(digests: Sequence[str], holder: str) -> list[Change]:
     return changes
 
 
+def release(holder: str) -> Change:
+    """Return the change that gives up all holds of what is no run; written with what names the objects."""
+    return Change(sql="DELETE FROM hold WHERE run = ?", parameters=(holder,))
+
+
 def condemners(database: Database, digests: Sequence[str]) -> list[Owner]:
     """Return who is removing any of these objects."""
     found: dict[str, None] = {}
