@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ["core", "plugins/mlflow", "plugins/numpy", "plugins/pandas", "plugins/sklearn"]
 
 SCRIPT = """

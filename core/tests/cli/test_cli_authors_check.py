@@ -14,6 +14,8 @@ from zen.cli.authors.source import bound_problem
 from zen.registry import scan
 from zen.testing import AlerterSuite
 
+pytestmark = pytest.mark.slow
+
 LIGHT = """
 from zen.plugins import Flavor, hookimpl
 

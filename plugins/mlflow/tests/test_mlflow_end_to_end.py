@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+pytestmark = pytest.mark.slow
+
 STACK = """
 default_stack: tracked
 stacks:
