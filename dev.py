@@ -55,7 +55,8 @@ def demo(*arguments: str) -> None:
 
 def test(*arguments: str) -> None:
     install(dev=True)
-    run(BIN / "python", "-m", "pytest", *(arguments or ("-n", "2", "-q")))
+    # With bytecode, whatever this shell says: each of some thousand processes would compile zen anew.
+    run(BIN / "python", "-m", "pytest", *(arguments or ("-n", "2", "-q")), PYTHONDONTWRITEBYTECODE="")
 
 
 def check() -> None:

@@ -22,6 +22,8 @@ from zen.cli.authors.naming import Names
 from zen.cli.authors.scaffold import kinds
 from zen.cli.authors.stubs import abstract_methods
 
+pytestmark = pytest.mark.slow
+
 NAMES = Names(flavor="acme")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.slow
 
 PACKAGES = ["core", "plugins/mlflow", "plugins/numpy", "plugins/pandas", "plugins/sklearn"]
 
@@ -63,13 +66,14 @@ def test_every_package_builds_one_wheel_with_its_marker_and_license(wheels):
         assert not any("/tests/" in name for name in names), wheel.name
 
 
-def test_wheels_work_together_in_an_empty_environment(wheels, tmp_path, run):
+def test_wheels_work_together_in_an_empty_environment(wheels, tmp_path, run, mlflow_database):
     root = Path(__file__).resolve().parent.parent
     uv("venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
     python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     uv("pip", "install", "--quiet", "--python", python, "-c", root / "constraints.txt", *wheels)
     project = tmp_path / "project"
-    project.mkdir()
+    (project / ".zen").mkdir(parents=True)
+    shutil.copy(mlflow_database, project / ".zen" / "mlflow.db")
     (project / "zen.yaml").write_text("stacks:\n  tracked: {experiment_tracker: mlflow}\n")
     (project / "training.py").write_text(SCRIPT)
     done = run(python, "training.py", cwd=project, ZEN_STACK="tracked")

@@ -107,6 +107,28 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return install
 
 
+@pytest.fixture
+def count_calls() -> Callable[[Callable[[], object]], int]:
+    """Count the calls that an action makes, of Python and of C: what work it is, on a machine that may be busy."""
+
+    def count(action: Callable[[], object]) -> int:
+        calls = 0
+
+        def called(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(called)
+        try:
+            action()
+        finally:
+            sys.setprofile(before)
+        return calls
+
+    return count
+
+
 @pytest.fixture(autouse=True)
 def _more_known_plugins(monkeypatch):
     """Let messages know of plugins that this repository does not have, so that tests can ask for what is missing."""

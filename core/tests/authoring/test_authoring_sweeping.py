@@ -141,7 +141,7 @@ def test_several_at_once_run_in_other_processes_and_at_the_same_time(define, hom
     @step
     def meet(number: int) -> int:
         Path(f"{number}.there").touch()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not all(Path(f"{other}.there").exists() for other in (0, 1)):
             assert time.monotonic() < deadline, "alone"
             time.sleep(0.01)
@@ -236,7 +236,7 @@ def test_ctrl_c_records_what_is_done_and_starts_nothing_more(define, home, paral
         [sys.executable, "flow.py", str(parallel)], cwd=home, stderr=subprocess.PIPE, text=True, env=environment
     )
     wanted = [home / f"{lr}.started" for lr in ("1.0", "2.0")[:parallel]]
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while not all(file.exists() for file in wanted) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)

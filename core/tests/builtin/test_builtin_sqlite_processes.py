@@ -268,4 +268,4 @@ def test_waiting_writers_go_ahead_soon(store) -> None:
         slowest = max(slowest, time.perf_counter() - started)
     worker.kill()
     worker.communicate()
-    assert slowest < 5
+    assert slowest < 30

@@ -392,7 +392,7 @@ def test_an_interrupt_ends_and_records_both(script, home) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "zen", "reproduce"], cwd=home, start_new_session=True, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not list(home.glob(".zen/reproduce/*/reached")):
         assert time.monotonic() < deadline
         time.sleep(0.02)

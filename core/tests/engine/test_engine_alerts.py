@@ -113,7 +113,7 @@ def test_several_alerters_are_all_told(define, home, paper) -> None:
 def test_a_lost_run_is_told_by_its_own_stack_whoever_finds_it(define, home, paper) -> None:
     define("@step\ndef sleeps() -> None:\n    time.sleep(60)\n@pipeline\ndef flow():\n    sleeps()\n")
     process = subprocess.Popen([sys.executable, "-c", "import flow; flow.flow()"], cwd=home)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not any((home / ".zen" / "runs").glob("*.lock")) or not _started(home):
         assert time.monotonic() < deadline
         time.sleep(0.05)

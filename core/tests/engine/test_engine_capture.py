@@ -282,7 +282,7 @@ def test_what_another_thread_prints_after_the_step_is_not_the_steps(define, caps
         go, done = threading.Event(), threading.Event()
 
         def late(out):
-            go.wait(5)
+            go.wait(60)
             print("late", file=out)
             done.set()
 
@@ -297,7 +297,7 @@ def test_what_another_thread_prints_after_the_step_is_not_the_steps(define, caps
     """)
     run = flow.numbers()
     flow.go.set()
-    assert flow.done.wait(5)
+    assert flow.done.wait(60)
     assert [line.text for line in run.logs()] == ["in time"]
     assert capsys.readouterr().out == "in time\nlate\n"
 

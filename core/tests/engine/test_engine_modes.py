@@ -79,20 +79,19 @@ def numbers():
     slow(0.0, id="never", after="bad")
 
 if __name__ == "__main__":
-    started = time.monotonic()
     run = numbers()
     print({{name: step.state for name, step in run.steps.items()}})
-    print(run.state, time.monotonic() - started < 10, Path("ended").exists())
+    print(run.state, Path("ended").exists())
 """
 STACK = "stacks: {two: {orchestrator: {flavor: local, max_parallel: 2}}}\ndefault_stack: two"
 
 
 def test_fail_fast_ends_a_step_in_a_worker(script, home) -> None:
     (home / "zen.yaml").write_text(STACK)
-    done = script(BESIDE.format(mode="fail-fast", seconds=30))
+    done = script(BESIDE.format(mode="fail-fast", seconds=600))
     assert done.stdout.splitlines() == [
         "{'bad': 'failed', 'slow': 'cancelled', 'never': 'skipped'}",
-        "failed True False",
+        "failed False",
     ], done.stderr
 
 
@@ -101,7 +100,7 @@ def test_stop_on_failure_lets_a_step_in_a_worker_end(script, home) -> None:
     done = script(BESIDE.format(mode="stop-on-failure", seconds=0.3))
     assert done.stdout.splitlines() == [
         "{'bad': 'failed', 'slow': 'completed', 'never': 'skipped'}",
-        "failed True True",
+        "failed True",
     ], done.stderr
 
 

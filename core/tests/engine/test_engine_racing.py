@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -42,13 +43,15 @@ def test_fifty_keys_and_sixteen_processes_are_fifty_executions(define, home) -> 
     assert states == {"completed": 50, "cached": 750}
 
 
+UNTIL_GO = "while not Path('go').exists(): time.sleep(0.01)"
+
+
 def test_a_result_is_awaited_from_a_run_that_is_making_it(define, home) -> None:
-    flow = define(FLOW.replace("time.sleep(0.01)", "time.sleep(2)"))
-    other = subprocess.Popen([sys.executable, "flow.py", "1"], cwd=home, stdout=subprocess.PIPE)
-    _until(lambda: (home / "journal").exists())
-    run = flow.flow(1)
-    assert (run.steps["slow"].state, (home / "journal").read_text()) == ("cached", "0\n")
-    other.wait()
+    define(FLOW.replace("time.sleep(0.01)", UNTIL_GO))
+    assert _raced(home, "flow.py", "1") == [0, 0]
+    runs = Client(root=home).runs()
+    assert [run.steps["slow"].state for run in runs] == ["cached", "completed"]
+    assert (home / "journal").read_text() == "0\n"
 
 
 def test_who_dies_while_making_a_result_is_taken_over_from(define, home) -> None:
@@ -67,14 +70,14 @@ def test_who_dies_while_making_a_result_is_taken_over_from(define, home) -> None
 
 
 def test_who_fails_lets_the_next_one_try(define, home) -> None:
-    flow = define(
-        """
+    define(
+        f"""
         @step
         def tries(key: int) -> int:
             with open("journal", "a") as file:
                 file.write("x")
-            time.sleep(1)
-            if os.environ.get("FAIL"):
+            {UNTIL_GO}
+            if "FAIL" in os.environ:
                 raise ValueError("mine")
             return key
 
@@ -83,11 +86,9 @@ def test_who_fails_lets_the_next_one_try(define, home) -> None:
             tries(1)
         """
     )
-    code = "import os; os.environ['FAIL'] = '1'; import flow; flow.flow()"
-    other = subprocess.Popen([sys.executable, "-c", code], cwd=home)
-    _until(lambda: (home / "journal").exists())
-    assert flow.flow().steps["tries"].state == "completed"
-    assert (other.wait(), (home / "journal").read_text()) == (0, "xx")
+    assert _raced(home, "-c", "import flow; flow.flow()", FAIL="1") == [0, 0]
+    assert [run.state for run in Client(root=home).runs()] == ["completed", "failed"]
+    assert (home / "journal").read_text() == "xx"
 
 
 def test_two_equal_steps_of_a_run_are_one_execution(define, home) -> None:
@@ -95,6 +96,16 @@ def test_two_equal_steps_of_a_run_are_one_execution(define, home) -> None:
     run = flow.flow(3)
     assert sorted(step.state for step in run.steps.values()) == ["cached", "cached", "completed"]
     assert (home / "journal").read_text() == "1\n"
+
+
+def _raced(home, *command: str, **variables: str) -> list[int]:
+    """Run a command (with these variables), and once its step runs once more; let the step end then."""
+    first = subprocess.Popen([sys.executable, *command], cwd=home, env={**os.environ, **variables})
+    _until(lambda: (home / "journal").exists())
+    second = subprocess.Popen([sys.executable, *command], cwd=home)
+    _until(lambda: len(Client(root=home).runs()) == 2)
+    (home / "go").touch()
+    return [first.wait(), second.wait()]
 
 
 def _until(condition) -> None:

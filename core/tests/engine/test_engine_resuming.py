@@ -94,7 +94,7 @@ def test_a_killed_run_goes_on(define, home) -> None:
         """
     )
     process = subprocess.Popen([sys.executable, "-c", "import flow; flow.flow()"], cwd=home)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (home / "reached").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -20,7 +20,7 @@ from zen import *
 
 def wait():
     Path("started").touch()
-    time.sleep(30)
+    time.sleep(600)
 """
 HERE = """
 @step
@@ -50,7 +50,7 @@ APART = HERE.replace("@step(on_failure", "@step(isolate=True, retries=2, on_fail
 BESIDE = """
 @step(isolate=True)
 def beside() -> int:
-    time.sleep(30)
+    time.sleep(600)
 
 @step
 def work() -> int:
@@ -79,15 +79,13 @@ def interrupted(home):
                 break
             time.sleep(0.02)
         time.sleep(0.1)
-        began = time.monotonic()
         process.send_signal(number)
         try:
-            _, errors = process.communicate(timeout=6)
+            _, errors = process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             # Rarely, on a busy machine, the kernel hands the signal to another thread, and the main one sleeps on.
             process.send_signal(number)
-            _, errors = process.communicate(timeout=20)
-        assert time.monotonic() - began < 15, "it ended by the signal, not by itself"
+            _, errors = process.communicate(timeout=60)
         return process.returncode, errors, Client(root=home).run()
 
     return run

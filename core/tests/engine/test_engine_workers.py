@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -111,10 +112,10 @@ def test_a_timeout_kills_the_whole_process_group(script, home) -> None:
     done = script("""
         @step(timeout=1.0)
         def hangs() -> None:
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             Path("pids").write_text(f"{os.getpid()} {child.pid}")
             print("working")
-            time.sleep(60)
+            time.sleep(600)
 
         @step(timeout=60)
         def quick() -> int:
@@ -126,11 +127,10 @@ def test_a_timeout_kills_the_whole_process_group(script, home) -> None:
             return quick()
 
         if __name__ == "__main__":
-            started = time.monotonic()
             run = numbers()
-            print(run.state, time.monotonic() - started < 20, run.outputs[0].load())
+            print(run.state, run.outputs[0].load())
     """)
-    assert done.stdout.splitlines()[-1] == "failed True 3", done.stderr
+    assert done.stdout.splitlines()[-1] == "failed 3", done.stderr
     step = Client(root=home).run().steps["hangs"]
     assert step.error.message == "step 'hangs' ran longer than its timeout of 1 s; its process group was killed"
     assert step.duration >= 1.0
@@ -158,25 +158,25 @@ def test_a_timeout_does_not_count_what_the_worker_needs_to_start(script) -> None
     assert done.stdout == "3\n", done.stderr
 
 
-def test_a_vanished_worker_is_noticed_though_its_child_keeps_the_pipe(script) -> None:
+def test_a_vanished_worker_is_noticed_though_its_child_keeps_the_pipe(script, home) -> None:
     done = script("""
         @step(isolate=True)
         def vanishes() -> None:
-            if os.fork() == 0:
-                time.sleep(20)
-                os._exit(0)
-            os._exit(7)
+            if child := os.fork():
+                Path("child").write_text(str(child))
+                os._exit(7)
+            time.sleep(600)
 
         @pipeline(raise_on_failure=False)
         def numbers():
             vanishes()
 
         if __name__ == "__main__":
-            started = time.monotonic()
-            run = numbers()
-            print(run.steps["vanishes"].error.message, time.monotonic() - started < 10)
+            print(numbers().steps["vanishes"].error.message)
     """)
-    assert done.stdout == "the process of step 'vanishes' vanished with exit code 7 True\n", done.stderr
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int((home / "child").read_text()), signal.SIGKILL)
+    assert done.stdout == "the process of step 'vanishes' vanished with exit code 7\n", done.stderr
 
 
 def test_an_unguarded_script_with_steps_in_workers_works(script) -> None:

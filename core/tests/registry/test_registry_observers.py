@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -59,26 +60,25 @@ def test_observer_that_raises_is_a_warning(site: Site, seen: list[Any], failure:
     observer(site, "good", "seen.append(run)")
     (warning,) = tell(site.registry(), "bad", "good")
     assert warning.startswith(f"observer bad@zen-plugin-bad: {EVENT} raised ")
-    assert "down after 0." in warning
+    assert re.search(r"down after \d+\.\d", warning)
     assert seen == [1]
 
 
 def test_observer_that_hangs_is_abandoned_and_left_out_until_it_returns(site: Site, seen: list[Any]) -> None:
-    observer(site, "slow", "gate.wait(20); seen.append(run)")
+    observer(site, "slow", "gate.wait(60); seen.append(run)")
     observer(site, "good", "seen.append(-run)")
     registry = site.registry()
-    started = time.monotonic()
     (abandoned,) = tell(registry, "slow", "good", run=1, deadline=0.1)
     (left_out,) = tell(registry, "slow", "good", run=2, deadline=0.1)
-    assert time.monotonic() - started < 5
     assert "did not return in 0.1 s" in abandoned
     assert "was left out" in left_out
     assert seen == [-1, -2]
     sys.modules["seen"].gate.set()
     while 1 not in seen:
         time.sleep(0.01)
-    time.sleep(0.05)
-    assert tell(registry, "slow", run=3) == []
+    deadline = time.monotonic() + 60  # it has returned, and a moment later that is known
+    while tell(registry, "slow", run=3) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert seen == [-1, -2, 1, 3]
 
 
@@ -86,7 +86,7 @@ def test_observer_that_is_slow_is_mentioned(site: Site, seen: list[Any], monkeyp
     monkeypatch.setattr("zen.registry.observers.SLOW_SECONDS", 0.02)
     observer(site, "slow", "gate.wait(0.05)")
     (warning,) = tell(site.registry(), "slow")
-    assert "took 0.1 s" in warning
+    assert re.search(r"took \d+\.\d s", warning)
 
 
 def test_observer_that_cannot_be_loaded_is_a_warning(site: Site, seen: list[Any]) -> None:

@@ -6,7 +6,6 @@ import importlib.metadata
 import subprocess
 import sys
 import sysconfig
-import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,18 +181,13 @@ def test_scan_puts_other_groups_aside(new_site: NewSite) -> None:
     assert [e.group for e in catalog.strays] == ["zen.plugin.v1", "zen.plugins.v2", "zen_plugins.v1"]
 
 
-def test_scan_of_400_distributions_takes_milliseconds(new_site: NewSite) -> None:
+def test_scan_of_400_distributions_is_little_work(new_site: NewSite, count_calls: Callable[..., int]) -> None:
     site = new_site("site")
     for number in range(400):
         site.metadata(f"dist_{number}-1.{number}.dist-info", entry(f"m{number}") if number % 8 == 0 else {})
 
-    def seconds() -> float:
-        started = time.perf_counter()
-        assert len(scan([str(site.path)]).entries) == 50
-        return time.perf_counter() - started
-
-    # 3 ms on a quiet machine; the bound leaves room for a busy one.
-    assert min(seconds() for _ in range(5)) < 0.03
+    assert len(scan([str(site.path)]).entries) == 50
+    assert count_calls(lambda: scan([str(site.path)])) < 40_000  # 13,000
 
 
 def test_scan_imports_nothing_heavy() -> None:

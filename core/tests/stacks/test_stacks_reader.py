@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -110,10 +110,8 @@ def test_merge_keys_are_refused() -> None:
 def test_an_alias_bomb_is_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
-    start = time.perf_counter()
-    [fault] = faults("\n".join(lines))
+    [fault] = faults("\n".join(lines))  # what it stands for has 9¹⁰ values
     assert "10,000 values" in fault
-    assert time.perf_counter() - start < 1
 
 
 def test_aliases_cannot_make_a_file_deeper() -> None:
@@ -139,10 +137,14 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "zen.yaml"
     with path.open("wb") as stream:
         stream.truncate(200 * 1024 * 1024)
-    start = time.perf_counter()
-    [fault] = read_document(path).faults
+    tracemalloc.start()
+    try:
+        [fault] = read_document(path).faults
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert "larger than 1 MiB (209,715,200 bytes)" in fault.message
-    assert time.perf_counter() - start < 0.5
+    assert most < 20 * 1024 * 1024
 
 
 @pytest.mark.parametrize(

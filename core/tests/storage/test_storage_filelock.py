@@ -84,7 +84,7 @@ def test_acquire_gives_up_after_its_timeout(path) -> None:
     with FileLock(path):
         started = time.monotonic()
         assert not FileLock(path).acquire(timeout=0.1)
-        assert 0.05 < time.monotonic() - started < 5
+        assert time.monotonic() - started > 0.05
 
 
 def test_acquire_of_a_shared_instance_gives_up_after_its_timeout(path) -> None:
@@ -197,7 +197,7 @@ def test_forked_child_does_not_keep_the_lock_of_a_dead_parent(path) -> None:
     assert not lock.try_acquire()
     parent.kill()
     parent.wait()
-    assert lock.acquire(timeout=3)  # the child may be about to let go of its copy
+    assert lock.acquire(timeout=60)  # the child may be about to let go of its copy
     parent.stdout.close()
 
 
@@ -238,7 +238,7 @@ def test_missing_folder_is_an_error(tmp_path) -> None:
     with pytest.raises(FileNotFoundError):
         lock.acquire()
     (tmp_path / "absent").mkdir()
-    assert lock.acquire(timeout=1)
+    assert lock.acquire(timeout=60)
 
 
 def test_remove_takes_the_file_away_and_spares_one_that_took_its_place(path) -> None:
@@ -268,7 +268,7 @@ def test_who_waits_while_the_file_is_removed_holds_one_that_is_there(path) -> No
     second.release()
 
 
-def test_who_takes_a_lock_that_is_removeed_has_a_file_of_its_own(tmp_path, monkeypatch):
+def test_who_takes_a_lock_that_is_removed_has_a_file_of_its_own(tmp_path, monkeypatch):
     first, second, third = (FileLock(tmp_path / "lock") for _ in range(3))
     assert first.try_acquire()
     release = first.release

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 import pytest
 from zen.testing import AlerterSuite, DoesNotApply, NotVerified

@@ -17,6 +17,8 @@ from zen.registry.catalog import TYPES, Catalog, PluginEntry
 from zen.testing import MaterializerSuite, run_checks
 from zen.testing.plugin_checks import DistributionChecks
 
+pytestmark = pytest.mark.slow
+
 
 class Numbers(list):
     pass

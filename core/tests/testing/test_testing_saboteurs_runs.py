@@ -18,6 +18,8 @@ from zen.testing import (
     SubprocessStepOperator,
 )
 
+pytestmark = pytest.mark.slow
+
 
 class Runs(OrchestratorSuite):
     flavor = "kit"

@@ -17,6 +17,8 @@ from zen import pack
 from zen.records import ModelVersion
 from zen.testing import ExperimentTrackerSuite, Kit, ModelDeployerSuite, ModelRegistrySuite
 
+pytestmark = pytest.mark.slow
+
 STATES = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "cancelled", "RUNNING": "running"}
 NOWHERE = {"tracking_uri": "http://127.0.0.1:9"}
 # mlflow-skinny brings nothing that models want; zen-plugin-sklearn packs the one that is deployed.

@@ -31,9 +31,11 @@ from zen_plugin_mlflow.place import locate
 from zen_plugin_mlflow.registry import MLflowRegistry
 
 # mlflow-skinny serves no models; zen-plugin-sklearn saves the ones of these tests.
-pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("pandas", "sklearn", "zen_plugin_sklearn")), reason="needs [full]"
-)
+NEEDED = ("pandas", "sklearn", "zen_plugin_sklearn")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(any(find_spec(name) is None for name in NEEDED), reason="needs [full]"),
+]
 
 Deployer = Callable[..., MLflowDeployer]
 COLUMNS = {"signature": {"columns": [{"name": "age", "type": "float64"}, {"name": "income", "type": "float64"}]}}
@@ -194,7 +196,7 @@ def test_killed_server_is_deployed_again_at_its_port(deployer: Deployer, files: 
 
 def _kill(component: MLflowDeployer, made: Deployment) -> None:
     os.kill(made.metadata["pid"], signal.SIGKILL)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while component.get("churn").state == "ready" and time.monotonic() < end:  # type: ignore[union-attr]  # it is there
         time.sleep(0.05)
 

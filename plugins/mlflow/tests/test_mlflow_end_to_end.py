@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+pytestmark = pytest.mark.slow
+
 STACK = """
 default_stack: tracked
 stacks:
@@ -43,7 +45,7 @@ def publish(model: float) -> None:
     if pathlib.Path("closed").exists():
         raise RuntimeError("closed today")
 
-@pipeline
+@pipeline(enable_cache=False)
 def training(lr: float = 0.1):
     publish(train(load(), lr))
 
@@ -51,15 +53,37 @@ if __name__ == "__main__":
     training(lr=0.2)
     assert mlflow.active_run() is None
 """
+AND_FAIL = """
+    pathlib.Path("closed").touch()
+    training(lr=0.5)
+"""
+
+
+def new_project(folder: Path, template: Path) -> Path:
+    (folder / "zen.yaml").write_text(STACK)
+    (folder / "training.py").write_text(SCRIPT)
+    (folder / ".zen").mkdir()
+    shutil.copy(template, folder / ".zen" / "mlflow.db")
+    return folder
 
 
 @pytest.fixture
 def project(tmp_path: Path, template: Path) -> Path:
-    (tmp_path / "zen.yaml").write_text(STACK)
-    (tmp_path / "training.py").write_text(SCRIPT)
-    (tmp_path / ".zen").mkdir()
-    shutil.copy(template, tmp_path / ".zen" / "mlflow.db")
-    return tmp_path
+    return new_project(tmp_path, template)
+
+
+Logged = tuple[Any, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Logged, Logged]:
+    """What MLflow has of a run that completed, and of the next one in the same process, which failed."""
+    project = new_project(tmp_path_factory.mktemp("tracked"), template)
+    (project / "training.py").write_text(SCRIPT + AND_FAIL)
+    done = zen(project, "training.py")
+    assert done.returncode == 1, done.stderr
+    assert "closed today" in done.stderr
+    return logged(project, "0.2"), logged(project, "0.5")
 
 
 def zen(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -68,21 +92,19 @@ def zen(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
-def logged(project: Path) -> tuple[Any, dict[str, Any]]:
-    """Return the one run of the pipeline, and the latest run of each step by name."""
+def logged(project: Path, lr: str = "") -> Logged:
+    """Return the one run of the pipeline (with this parameter), and the latest run of each of its steps by name."""
     client = MlflowClient(f"sqlite:///{project}/.zen/mlflow.db")
     experiment = client.get_experiment_by_name("churn")
     runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
-    steps = {run.info.run_name: run for run in runs if "zen.step" in run.data.tags}
-    (parent,) = [run for run in runs if "zen.step" not in run.data.tags]
-    assert {run.data.tags["mlflow.parentRunId"] for run in steps.values()} == {parent.info.run_id}
-    return parent, steps
+    parents = [run for run in runs if "zen.step" not in run.data.tags]
+    (parent,) = [run for run in parents if run.data.params.get("lr", "") == lr]
+    steps = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    return parent, {run.info.run_name: run for run in steps if "zen.step" in run.data.tags}
 
 
-def test_pipeline_is_tracked(project: Path) -> None:
-    done = zen(project, "training.py")
-    assert done.returncode == 0, done.stderr
-    parent, steps = logged(project)
+def test_pipeline_is_tracked(tracked: tuple[Logged, Logged]) -> None:
+    parent, steps = tracked[0]
     assert (parent.info.status, parent.data.params) == ("FINISHED", {"lr": "0.2"})
     assert parent.data.tags["zen.state"] == "completed"
     assert {name: run.info.status for name, run in steps.items()} == dict.fromkeys(
@@ -94,10 +116,8 @@ def test_pipeline_is_tracked(project: Path) -> None:
     assert steps["publish"].data.metrics == {"published": 1}
 
 
-def test_failed_pipeline_is_tracked(project: Path) -> None:
-    (project / "closed").touch()
-    assert zen(project, "training.py").returncode != 0
-    parent, steps = logged(project)
+def test_failed_pipeline_is_tracked(tracked: tuple[Logged, Logged]) -> None:
+    parent, steps = tracked[1]
     states = {name: run.info.status for name, run in steps.items()}
     assert states == {"load": "FINISHED", "train": "FINISHED", "publish": "FAILED"}
     assert (parent.info.status, parent.data.tags["zen.state"]) == ("FAILED", "failed")

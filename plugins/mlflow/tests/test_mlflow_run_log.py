@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -126,12 +125,21 @@ def test_metrics_that_are_no_numbers_are_kept_as_mlflow_takes_them(
     assert metrics["minus"] <= -1.7e308
 
 
-def test_ten_thousand_metrics_are_quick(log: Callable[..., RunLog], client: MlflowClient) -> None:
-    writer, began = log(), time.perf_counter()
+def test_ten_thousand_metrics_take_few_requests(
+    log: Callable[..., RunLog], client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests, send = [], MlflowClient.log_batch
+
+    def counted(self: MlflowClient, *told: Any, **named: Any) -> Any:
+        requests.append(told)
+        return send(self, *told, **named)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
+    writer = log()
     for number in range(10_000):
         writer.metrics({"loss": 1 / (number + 1)}, step=number, at=START)
     writer.flush()
-    assert time.perf_counter() - began < 15  # a request for each takes 35 s, or 80 s with a server
+    assert 10 <= len(requests) < 500  # MLflow takes up to a thousand at once
     assert len(client.get_metric_history(writer.run_id, "loss")) == 10_000
 
 

@@ -16,6 +16,8 @@ import zen
 from zen.records import ModelVersion
 from zen.testing import Kit, ModelDeployerSuite
 
+pytestmark = pytest.mark.slow
+
 ROWS = [[1.0, 2.0], [3.0, 1.0], [0.0, 5.0], [2.0, 2.0]]
 # A model of the project itself: its server starts in a third of the time that one with scikit-learn takes.
 LINE = """

@@ -21,6 +21,8 @@ from zen.errors import ComponentError, ComponentUnavailable
 from zen_plugin_serve import asking
 from zen_plugin_serve.deployer import ServeDeployer
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = """
 import sys, json, pathlib
 from zen.records import ModelVersion

@@ -1,12 +1,15 @@
 """Estimators keep the promises of materializers."""
 
 import numpy as np
+import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from zen.testing import MaterializerSuite
 from zen_plugin_sklearn.estimators import EstimatorMaterializer
+
+pytestmark = pytest.mark.slow
 
 X = np.random.default_rng(0).random((40, 3))
 Y = (X.sum(axis=1) > 1.5).astype(int)

@@ -10,6 +10,8 @@ import pytest
 
 from zen.testing import ExperimentTrackerSuite, Kit
 
+pytestmark = pytest.mark.slow
+
 STATES = {0: "completed", 1: "failed", 255: "cancelled", None: "running"}
 KEY = "0123456789abcdef0123456789abcdef01234567"
 

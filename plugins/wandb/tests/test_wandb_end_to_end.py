@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Offline = Callable[..., list[Any]]
 STACK = """
 default_stack: tracked

@@ -22,6 +22,8 @@ from zen.secrets import Secret
 from zen_plugin_wandb.config import WandbConfig
 from zen_plugin_wandb.tracker import WandbTracker
 
+pytestmark = pytest.mark.slow
+
 LIVELY = "x_transaction_log_flush_interval" in wandb.Settings.model_fields  # wandb 0.31
 Make = Callable[..., Any]
 AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)

@@ -112,13 +112,13 @@ COMMANDS: dict[str, Row] = {
             name="store",
             section="Upkeep",
             target="zen.cli.store:group",
-            summary="Show what the stores of a stack hold, verify it, and collect garbage.",
+            summary="Show what the stores hold, verify it, and collect garbage.",
         ),
         Row(
             name="delete",
             section="Upkeep",
             target="zen.cli.delete:command",
-            summary="Delete the records of runs, all of those that are named or none.",
+            summary="Delete the records of runs, all that are named or none.",
         ),
         Row(
             name="doctor",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zen.secrets import REFERENCE, Secret
 from zen.testing.checks import Checks, NotVerified, require
@@ -15,6 +16,9 @@ from zen.testing.hosts import FakeHost
 if TYPE_CHECKING:
     from zen.interfaces import Component
     from zen.registry import LoadedFlavor, Registry
+    from zen.testing.sharing import Sharing
+
+T = TypeVar("T")
 
 
 class Kit:
@@ -30,6 +34,7 @@ class Kit:
         component: The class to check, in place of what the flavor names.
         config: The class of its configuration, or a configuration.
         services: Looks up what `service` returns; its None means that there is no such service.
+        sharing: What checks of the suite share; None where each has its own.
     """
 
     def __init__(
@@ -42,16 +47,19 @@ class Kit:
         config: Any = None,
         live: bool = False,
         services: Callable[[str], Mapping[str, Any] | None] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.suite = suite
         self.tmp_path = tmp_path
         self.host = FakeHost(tmp_path)
         self.live = live
         self._services = services
+        self._sharing = sharing
         self._registry = registry
         self._component_class = component
         self._given = config
         self._opened: list[Component] = []
+        self._asked: list[str] = []  # services
 
     # What is installed
 
@@ -130,6 +138,36 @@ class Kit:
             with contextlib.suppress(Exception):
                 self._opened.pop().close()
 
+    def lend(self, name: str, make: Callable[[Kit, contextlib.ExitStack], T]) -> contextlib.AbstractContextManager[T]:
+        """Lend a check what the checks of a suite share: what `make` returns, of a kit that lasts as long.
+
+        It is the check's own where nothing can be shared: without pytest, where pytest removes the folders of checks,
+        and with a service, which may be empty for each check.
+        """
+        from zen.testing.sharing import Sharing
+
+        settings = self.settings
+
+        def made(stack: contextlib.ExitStack) -> T:
+            kit = copy.copy(self)
+            kit.__dict__.pop("component", None)
+            kit.settings, kit._opened = settings, []
+            stack.callback(kit.close)
+            return make(kit, stack)
+
+        @contextlib.contextmanager
+        def lent() -> Iterator[T]:
+            sharing = Sharing() if self._sharing is None or self._asked else self._sharing
+            fine = False
+            try:
+                yield sharing.lend(name, made)
+                fine = True
+            finally:
+                if not fine or self._asked or sharing is not self._sharing:
+                    sharing.end(name)
+
+        return lent()
+
     # Other processes, and services
 
     def fresh_process(self, target: str | Callable[..., Any], *arguments: Any, timeout: float = 60.0) -> Any:
@@ -171,6 +209,7 @@ class Kit:
             NotVerified: When it cannot run here; the check is not verified, with the reason.
             AssertionError: When there is no such fixture.
         """
+        self._asked.append(name)
         found = self._services(name) if self._services else None
         require(
             isinstance(found, Mapping),

@@ -61,7 +61,7 @@ class ModelDeployerSuite(ComponentSuite):
 
     def test_a_deployment_becomes_ready(self, kit: Kit) -> None:
         """`deploy` returns in time, with a deployment that is `ready`, knows its model and has a URL."""
-        with self._deployed(kit) as made:
+        with self._lent(kit) as (kit, made):
             told = (made.model, made.version, made.state, bool(made.url))
             require(
                 told == ("zen-testing", 1, "ready", True),
@@ -72,7 +72,7 @@ class ModelDeployerSuite(ComponentSuite):
 
     def test_a_deployment_is_found_by_its_name(self, kit: Kit) -> None:
         """`get` returns a deployment as it is now, and None for a name that nobody deployed to."""
-        with self._deployed(kit) as made:
+        with self._lent(kit) as (kit, made):
             found = kit.component.get(made.name)
             told = (found.name, found.model, found.version, found.state, found.url) if found else None
             require(
@@ -86,8 +86,8 @@ class ModelDeployerSuite(ComponentSuite):
 
     def test_predictions_are_those_of_the_model(self, kit: Kit) -> None:
         """`predict` answers what the model answers in this process."""
-        _, data, expected = self.model(kit)
-        with self._deployed(kit) as made:
+        with self._lent(kit) as (kit, made):
+            _, data, expected = self.model(kit)
             answer = kit.component.predict(made.name, data)
             require(
                 self.same(answer, expected), tried=f"predict(name, {data!r})", came=answer, do=f"return {expected!r}"
@@ -127,7 +127,7 @@ class ModelDeployerSuite(ComponentSuite):
 
     def test_deployments_are_listed(self, kit: Kit) -> None:
         """`list` returns the deployments, each once, sorted by name."""
-        with self._deployed(kit) as one, self._deployed(kit) as two:
+        with self._lent(kit) as (kit, one), self._deployed(kit) as two:
             names = [each.name for each in kit.component.list()]
             require(
                 names == sorted(set(names)) and {one.name, two.name} <= set(names),
@@ -138,7 +138,7 @@ class ModelDeployerSuite(ComponentSuite):
 
     def test_logs_are_text(self, kit: Kit) -> None:
         """`logs` returns what a deployment printed, as text."""
-        with self._deployed(kit) as made:
+        with self._lent(kit) as (kit, made):
             found = kit.component.logs(made.name)
             require(isinstance(found, str), tried="logs(name)", came=found, do="return a text")
 
@@ -212,8 +212,8 @@ class ModelDeployerSuite(ComponentSuite):
 
     def test_it_is_found_in_a_fresh_process(self, kit: Kit) -> None:
         """A deployment outlives the component that made it: a new process finds it by its name, and it serves."""
-        _, data, _ = self.model(kit)
-        with self._deployed(kit) as made:
+        with self._lent(kit) as (kit, made):
+            _, data, _ = self.model(kit)
             before = kit.component.predict(made.name, data)
             kit.component.close()
             try:
@@ -282,6 +282,10 @@ class ModelDeployerSuite(ComponentSuite):
             # Whether deleting works is a check of its own; here it must not hide what the other checks found.
             with contextlib.suppress(Exception):
                 kit.component.delete(name)
+
+    def _lent(self, kit: Kit) -> contextlib.AbstractContextManager[tuple[Kit, Deployment]]:
+        """Lend a deployment that is only looked at, with the kit that made it."""
+        return kit.lend("deployment", lambda kit, stack: (kit, stack.enter_context(self._deployed(kit))))
 
     def _refused(self, kit: Kit, name: str, tried: str) -> None:
         _, data, _ = self.model(kit)

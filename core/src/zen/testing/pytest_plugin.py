@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zen.testing.outcomes import Outcome
     from zen.testing.services import S3, Postgres
 
+_SHARED = pytest.StashKey[dict[Any, Any]]()
 _PROPERTY = "zen-check"
 # For what pytest calls skipped or passed: its name in the last line, its letter, and its word with -v.
 _WORDS: dict[str, tuple[str, str, Any]] = {
@@ -41,6 +42,7 @@ def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kit]:
     """Return what a check works with; what it opened is closed at the end."""
     from zen.testing.checks import Checks
     from zen.testing.kit import Kit
+    from zen.testing.sharing import Sharing
 
     def service(name: str) -> Mapping[str, Any] | None:
         fixture = f"zen_service_{name}"
@@ -54,9 +56,21 @@ def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kit]:
 
     if not isinstance(request.instance, Checks):
         raise pytest.UsageError("the fixture `kit` is for the suites of zen.testing")
-    made = Kit(request.instance, tmp_path, live=request.config.getoption("zen_live"), services=service)
+    # What is shared lies in the folder of the check that made it.
+    keeps = request.config.getini("tmp_path_retention_policy") == "all"
+    shared = request.config.stash.setdefault(_SHARED, {}).setdefault(request.cls, Sharing()) if keeps else None
+    live = request.config.getoption("zen_live")
+    made = Kit(request.instance, tmp_path, live=live, services=service, sharing=shared)
     yield made
     made.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End what the checks of a suite shared with the last of them, while its fixtures are still there."""
+    cls = getattr(item, "cls", None)
+    if cls is not getattr(nextitem, "cls", None) and (shared := item.config.stash.get(_SHARED, {}).pop(cls, None)):
+        shared.close()
 
 
 # The services that come with the kit: a server for the session, and something empty on it for each check.
