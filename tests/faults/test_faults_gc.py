@@ -43,7 +43,7 @@ from zen.storage.objects import key_of
 from zen.storage.staging import INLINE_LIMIT
 
 FULL = os.environ.get("ZEN_FAULTS") == "full"
-ORDERS = 10_000 if FULL else 40  # of each scenario, where there are so many
+ORDERS = 1_500 if FULL else 40  # of each scenario, where there are so many
 NOW = dt.datetime(2024, 5, 6, tzinfo=dt.UTC)
 LARGE = b"large" * INLINE_LIMIT
 SECONDS = 60
