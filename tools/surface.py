@@ -23,18 +23,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from zen.testing.imports import PUBLIC as MODULES
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "surface"
-MODULES = (
-    "zen",
-    "zen.errors",
-    "zen.expect",
-    "zen.interfaces",
-    "zen.plugins",
-    "zen.records",
-    "zen.secrets",
-    "zen.testing",
-)
 HEADER = "# The public surface of {module}, written by tools/surface.py --write. A line that goes breaks somebody.\n"
 
 _address = re.compile(r" at 0x[0-9a-f]+")

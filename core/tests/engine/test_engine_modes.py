@@ -86,21 +86,16 @@ if __name__ == "__main__":
 STACK = "stacks: {two: {orchestrator: {flavor: local, max_parallel: 2}}}\ndefault_stack: two"
 
 
-def test_fail_fast_ends_a_step_in_a_worker(script, home) -> None:
+@pytest.mark.parametrize(
+    ("mode", "seconds", "state", "ended"),
+    [("fail-fast", 600, "cancelled", False), ("stop-on-failure", 0.3, "completed", True)],
+)
+def test_a_failure_ends_or_spares_a_step_in_a_worker(script, home, mode, seconds, state, ended) -> None:
     (home / "zen.yaml").write_text(STACK)
-    done = script(BESIDE.format(mode="fail-fast", seconds=600))
+    done = script(BESIDE.format(mode=mode, seconds=seconds))
     assert done.stdout.splitlines() == [
-        "{'bad': 'failed', 'slow': 'cancelled', 'never': 'skipped'}",
-        "failed False",
-    ], done.stderr
-
-
-def test_stop_on_failure_lets_a_step_in_a_worker_end(script, home) -> None:
-    (home / "zen.yaml").write_text(STACK)
-    done = script(BESIDE.format(mode="stop-on-failure", seconds=0.3))
-    assert done.stdout.splitlines() == [
-        "{'bad': 'failed', 'slow': 'completed', 'never': 'skipped'}",
-        "failed True",
+        f"{{'bad': 'failed', 'slow': '{state}', 'never': 'skipped'}}",
+        f"failed {ended}",
     ], done.stderr
 
 

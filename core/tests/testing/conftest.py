@@ -36,9 +36,10 @@ class Trial:
         with ThreadPoolExecutor(6) as pool:
             return dict(zip(names, pool.map(outcome, names), strict=True))
 
-    def failed(self, suite: type[ComponentSuite], component: Any) -> list[str]:
+    def failed(self, suite: type[ComponentSuite], component: Any, only: Iterable[str] | None = None) -> list[str]:
         """Return the checks that failed; each says what was tried, what came and what to do."""
-        failed = {n: outcome.message for n, outcome in self.outcomes(suite, component).items() if outcome.failed}
+        outcomes = self.outcomes(suite, component, only)
+        failed = {name: outcome.message for name, outcome in outcomes.items() if outcome.failed}
         for message in failed.values():
             assert message.startswith("tried: ") and "\n came: " in message and "\n   do: " in message, message
         return list(failed)

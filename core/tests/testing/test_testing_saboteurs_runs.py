@@ -23,24 +23,24 @@ pytestmark = pytest.mark.slow
 
 class Runs(OrchestratorSuite):
     flavor = "kit"
-    seconds = 2
+    seconds = 60
     lacks = {"map": "it is small", "detached": "it is small"}
 
 
 class DetachedRuns(OrchestratorSuite):
     flavor = "kit"
-    seconds = 2
+    seconds = 60
 
 
 class Jobs(StepOperatorSuite):
     flavor = "kit"
-    seconds = 2
+    seconds = 60
     lacks = {"resources": "it runs here"}
 
 
 class LimitedJobs(StepOperatorSuite):
     flavor = "kit"
-    seconds = 2
+    seconds = 60
 
 
 class NothingForOne(SequentialOrchestrator):
@@ -290,6 +290,7 @@ SABOTEURS = {
     },
     LimitedJobs: {"test_memory_is_limited_as_asked": Unlimited},
 }
+GIVEN_UP = (Hanging, Deaf, TellsAtTheEnd)  # after the seconds of the suite
 INNOCENT = "test_a_process_that_dies_costs_no_other_step_its_attempt"
 DYING = {
     "test_a_step_that_kills_its_process_fails",
@@ -306,7 +307,11 @@ limiting = pytest.mark.skipif(sys.platform != "linux", reason="other systems do 
 
 
 def test_a_defect_fails_its_check_alone(trial, suite, check, saboteur):
-    assert trial.failed(suite, saboteur) == [check]
+    class Hasty(suite):
+        seconds = 1 if saboteur in GIVEN_UP else suite.seconds
+
+    assert trial.failed(Hasty, saboteur, only=[check]) == [check]
+    assert trial.failed(suite, saboteur, only=[name for name in suite.names() if name != check]) == []
 
 
 def test_correct_orchestrators_pass(trial):
