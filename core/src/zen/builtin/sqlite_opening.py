@@ -7,7 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from zen.builtin.disk import replace
+from zen.builtin.disk import replace, sync_path
 from zen.builtin.sqlite_faults import damaged
 from zen.errors import StorageError
 
@@ -77,6 +77,7 @@ def create(path: Path) -> None:
     finally:
         connection.close()
     replace(draft, path)
+    sync_path(path.parent.parent)  # the folder may be as new as the file, made by whoever keeps its state
 
 
 def _log_is_missing(path: Path) -> bool:

@@ -157,7 +157,13 @@ class StagedFile(io.RawIOBase):
     def _append(self, data: bytes) -> None:
         if self._file is None:
             raise ValueError("the file was taken as it is and cannot be written")
-        _write_all(self._file, data)
+        try:
+            _write_all(self._file, data)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            free = shutil.disk_usage(self._folder()).free
+            raise OSError(error.errno, f"{free / 2**20:.1f} MiB free in {self._folder()}") from error
         self._hasher.update(data)
 
 
@@ -195,7 +201,9 @@ def explaining_full_disk(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
+        ours = error.strerror and error.strerror != os.strerror(errno.ENOSPC)
+        known = f": {error.strerror}" if ours and error.errno == errno.ENOSPC else ""
         raise StorageError(
-            f"no space left on the disk to save {what}",
+            f"no space left on the disk to save {what}{known}",
             hint="make space, or configure an artifact store on another disk",
         ) from error
