@@ -65,12 +65,16 @@ def _failing_disk(error: sqlite3.Error, path: Path) -> StorageError:
 
 
 def _reason(path: Path) -> OSError | None:
-    """Return why a file that is there cannot be opened: SQLite does not tell."""
+    """Return why a file that is there cannot be opened: SQLite does not tell. It needs four descriptors at a time."""
+    opened: list[int] = []
     try:
-        os.close(os.open(path, os.O_RDWR))
-        os.close(os.open(path.parent, os.O_RDONLY))
+        for place in (path, path, path, path.parent):
+            opened.append(os.open(place, os.O_RDONLY))
     except OSError as error:
         return error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
     return None
 
 
