@@ -69,7 +69,7 @@ def _reason(path: Path) -> OSError | None:
     opened: list[int] = []
     try:
         for place in (path, path, path, path.parent):
-            opened.append(os.open(place, os.O_RDONLY))
+            opened.append(os.open(place, os.O_RDONLY))  # noqa: PERF401  # what is open when one fails is closed
     except OSError as error:
         return error
     finally:
