@@ -83,7 +83,9 @@ def test_schema_is_that_of_a_new_store(earlier, client, vault) -> None:
 
 def test_runs_read_back(client) -> None:
     runs = client.runs()
-    assert [run.state for run in runs] == ["running", "cancelled", "failed", "completed", "completed"]
+    killed, *over = [run.state for run in runs]
+    # It ran on another machine, so that whether it is dead is a matter of time.
+    assert killed in ("running", "lost") and over == ["cancelled", "failed", "completed", "completed"]
     cached, first = runs[3:]
     assert first.steps["train"].output.load() == 3.0
     assert len(first.steps["describe"].output.load()) == 44000

@@ -10,6 +10,12 @@ from pathlib import Path
 from zen.errors import PermissionDenied, StorageError
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_HINTS = {
+    errno.EMFILE: "this process has too many files open: close some, or raise the limit (`ulimit -n`)",
+    errno.ENFILE: "the system has too many files open: end some programs",
+    errno.EIO: "the disk fails: nothing of this was kept; look at the system's log, and copy what is dear to you",
+    errno.EFBIG: "the system forbids files of that size: raise the limit (`ulimit -f`), or use another file system",
+}
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 if sys.platform == "darwin":
@@ -91,7 +97,8 @@ def refusal(error: OSError, action: str, path: Path, *, size: int | None = None)
         )
     if error.errno in _FULL:
         return full(action, path, size=size)
-    return StorageError(f"could not {action} {path}: {error.strerror or error}", path=path)
+    hint = _HINTS.get(error.errno or 0, "")
+    return StorageError(f"could not {action} {path}: {error.strerror or error}", hint=hint, path=path)
 
 
 def full(action: str, path: Path, *, size: int | None = None) -> StorageError:

@@ -168,4 +168,4 @@ def step_line(step: Step, width: int) -> str:
 def _seconds(record: RunRecord | StepRunRecord) -> float | None:
     if record.started_at is None or record.finished_at is None:
         return None
-    return (record.finished_at - record.started_at).total_seconds()
+    return max((record.finished_at - record.started_at).total_seconds(), 0.0)

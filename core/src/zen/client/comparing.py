@@ -257,7 +257,7 @@ def _code(fingerprints: Sequence[str], runs: Sequence[Recorded]) -> bool | None:
 def _took(step: StepRunRecord | None) -> float | None:
     if step is None or step.state in ("cached", "skipped") or not (step.started_at and step.finished_at):
         return None
-    return (step.finished_at - step.started_at).total_seconds()
+    return max((step.finished_at - step.started_at).total_seconds(), 0.0)
 
 
 def _why(step: StepRunRecord | None) -> str:

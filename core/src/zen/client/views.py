@@ -476,4 +476,5 @@ def _in_order(recorded: Mapping[str, V], declared: Iterable[str]) -> Iterator[tu
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
-    return (end - start).total_seconds() if start and end else None
+    # A clock that was set back in between makes no negative time.
+    return max((end - start).total_seconds(), 0.0) if start and end else None

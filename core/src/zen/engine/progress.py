@@ -68,7 +68,7 @@ class Lines:
 def _took(record: RunRecord | StepRunRecord) -> str:
     if record.started_at is None or record.finished_at is None or record.state in ("cached", "skipped"):
         return ""
-    return f" in {(record.finished_at - record.started_at).total_seconds():.2f} s"
+    return f" in {max((record.finished_at - record.started_at).total_seconds(), 0.0):.2f} s"
 
 
 def _say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -254,6 +255,10 @@ class OpenStack:
 
             raise ComponentError(
                 f"the {spec.kind} {spec.name!r} ({spec.flavor} of {loaded.distribution}) could not be opened: {error}",
-                hint="`zen stack check` tries every component of the stack",
+                hint=(
+                    f"make space on the disk of {self.project.state}, or set ZEN_HOME to a folder on another one"
+                    if isinstance(error, OSError) and error.errno == errno.ENOSPC
+                    else "`zen stack check` tries every component of the stack"
+                ),
             ) from error
         return component

@@ -167,7 +167,13 @@ class StagedFile(io.RawIOBase):
     def _append(self, data: bytes) -> None:
         if self._file is None:
             raise ValueError("the file was taken as it is and cannot be written")
-        _write_all(self._file, data)
+        try:
+            _write_all(self._file, data)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            free = shutil.disk_usage(self._folder()).free
+            raise OSError(error.errno, f"{free / 2**20:.1f} MiB free in {self._folder()}") from error
         self._hasher.update(data)
 
 
