@@ -183,7 +183,7 @@ def test_completion_prints_a_script(zen, shell: str) -> None:
 
 def test_shell_completes_commands(zen_process) -> None:
     result = zen_process(_ZEN_COMPLETE="bash_complete", COMP_WORDS="zen st", COMP_CWORD="1")
-    assert result.out == "plain,stack\n"
+    assert result.out == "plain,stack\nplain,store\n"
 
 
 def test_shell_completes_subcommands_and_options(zen_process) -> None:

@@ -47,7 +47,7 @@ def _share(_ctx: click.Context, _parameter: click.Parameter, value: str) -> floa
 @json_option
 @click.pass_context
 def group(ctx: click.Context, /, stack: str | None, as_json: bool) -> None:
-    """Show what the stores of a stack hold, verify it, and collect garbage."""
+    """Show what the stores hold, verify it, and collect garbage."""
     if ctx.invoked_subcommand is not None:
         return
     with open_client(stack) as client:
