@@ -91,7 +91,7 @@ def test_a_proof_fails_once_the_hold_is_gone(vault):
 
 def test_what_a_collector_of_another_machine_condemned_is_waited_for(vault, monkeypatch):
     monkeypatch.setattr(holding, "PATIENCE", 0.0)
-    owner = Owner(id="1", host="elsewhere", pid=7, state="/home/x/.zen")
+    owner = Owner(id="1", host="elsewhere", pid=7, state="/elsewhere/.zen")
     condemned = Change(sql="INSERT INTO condemned VALUES ('sha256:1', ?, ?)", parameters=(str(owner), micros(0)))
     vault.write(condemned)
     with pytest.raises(StoreBusy, match="process 7 on elsewhere is removing"):

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @stack_option
 @json_option
 def command(runs: tuple[str, ...], dry_run: bool, yes: bool, stack: str | None, as_json: bool) -> int:
-    """Delete the records of runs, all that are named or none.
+    """Delete runs that nothing else came from.
 
-    A run is kept when steps of another run use its artifacts, when a version of a model comes from it, and while any
-    run is open. The bytes of its artifacts go with the next `zen store gc`. RUN is an id, the start of an id, a name,
-    `last` or `last~1`.
+    All that are named go, or none. A run is kept when steps of another run use its artifacts, when a version of a model
+    comes from it, and while any run is open. The bytes of its artifacts go with the next `zen store gc`. RUN is an id,
+    the start of an id, a name, `last` or `last~1`.
     """
     from zen.storage.deleting import reasons
 

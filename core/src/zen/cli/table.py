@@ -118,7 +118,7 @@ COMMANDS: dict[str, Row] = {
             name="delete",
             section="Upkeep",
             target="zen.cli.delete:command",
-            summary="Delete the records of runs, all that are named or none.",
+            summary="Delete runs that nothing else came from.",
         ),
         Row(
             name="doctor",
