@@ -35,7 +35,7 @@ class Keeping(Materializer):
     format = "kept"
 
     def __init__(self):
-        self.seen: list[bytes] = []
+        self.loaded_bytes: list[bytes] = []
 
     def save(self, value, writer):
         for name, data in value.items():
@@ -44,12 +44,12 @@ class Keeping(Materializer):
     def load(self, files):
         loaded = {}
         for name in files.names:
-            self.seen.append(files.read(name))
+            self.loaded_bytes.append(files.read(name))
             with files.open(name) as stream:
-                self.seen.append(stream.read())
-            self.seen.append(files.path(name).read_bytes())
-            loaded[name] = self.seen[-1]
-        self.seen += [path.read_bytes() for path in sorted(files.tree().iterdir())]
+                self.loaded_bytes.append(stream.read())
+            self.loaded_bytes.append(files.path(name).read_bytes())
+            loaded[name] = self.loaded_bytes[-1]
+        self.loaded_bytes += [path.read_bytes() for path in sorted(files.tree().iterdir())]
         return loaded
 
 
@@ -133,7 +133,7 @@ def test_no_damaged_byte_reaches_a_materializer_and_verify_finds_each(world, rec
         keeper, quarantine = Keeping(), number % 2 == 0
         with pytest.raises(ArtifactDamaged):
             world.load(index, keeper)
-        assert set(keeper.seen) <= set(world.values[index].values()) - {whole}
+        assert set(keeper.loaded_bytes) <= set(world.values[index].values()) - {whole}
         refused += 1
         [fault] = verify(world.stack, quarantine=quarantine).faults
         assert (fault.digest, fault.problem) == (entry.digest, "damaged")
@@ -173,4 +173,4 @@ def test_copies_of_this_machine_are_made_anew(world):
     for index in range(len(SIZES)):
         keeper = Keeping()
         assert world.load(index, keeper) == world.values[index]
-        assert set(keeper.seen) == set(world.values[index].values())
+        assert set(keeper.loaded_bytes) == set(world.values[index].values())

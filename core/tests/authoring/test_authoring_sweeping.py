@@ -243,7 +243,8 @@ def test_ctrl_c_records_what_is_done_and_starts_nothing_more(define, home, paral
     _, err = process.communicate(timeout=30)
     assert process.returncode != 0
     sweep = Client(root=home).group("slow")
-    assert [run.state for run in sweep] == ["completed", *["cancelled"] * parallel]
+    # Those that run side by side may be recorded in either order.
+    assert sorted(run.state for run in sweep) == [*["cancelled"] * parallel, "completed"]
     assert "the group keeps what is done" in err
     assert not (home / "3.0.started").exists()
 
