@@ -420,10 +420,11 @@ def test_forks_of_a_step_print_and_record_nothing_twice(script, home, where) -> 
     lines = [line.text for line in Client(root=home).run().logs()]
     assert (lines[0], lines[-1]) == ("before", "after")
     # Of a worker, what its forks write to its descriptors is kept; of this process it is only shown.
-    assert (lines.count("1-300") + lines.count("2-300") > 0) == bool(where)
+    # Two that write at once may get into each other's lines, so no certain one is looked for.
+    assert any(line.startswith(("1-", "2-")) for line in lines) == bool(where)
     shown = (done.stdout + done.stderr).splitlines()
     assert [shown.count(line) for line in ("before", "after")] == [1, 1]
-    assert "1-300" in done.stdout + done.stderr
+    assert "1-1" in done.stdout + done.stderr
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")

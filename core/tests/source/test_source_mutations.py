@@ -206,7 +206,7 @@ UNCACHEABLE = {
     "default that is changed": ("def h(x, seen=[]):\n  seen.append(x)\n  return seen\ndef train(x): return h(x)", "changes the default of `seen`"),
     "object that is changed": ("class A: n = 1\na = A()\ndef train(x): a.n = 2", "changes the global `a`"),
     "object that changes itself": ("class A:\n  n = 1\n  def add(self): self.n += 1\na = A()\ndef train(x): a.add()", "uses the global `a`, a A that A.add changes"),
-    "class attribute that is changed": ("class A:\n  seen = []\n  def add(self): self.seen.append(1)\ndef train(x): A().add()", "uses A.seen, which training.A.add changes"),
+    "class attribute that is changed": ("class A:\n  heard_of = []\n  def add(self): self.heard_of.append(1)\ndef train(x): A().add()", "uses A.heard_of, which training.A.add changes"),
     "class attribute that is assigned": ("class A:\n  n = 0\n  def add(self): type(self).n += 1\ndef train(x): A().add()", "uses A.n, which training.A.add changes"),
     "class attribute that is assigned from outside": ("class A: n = 1\ndef train(x): A.n = 2", "assigns A.n"),
     "module attribute that is assigned": ("import features\ndef train(x): features.RATE = x", "assigns features.RATE"),

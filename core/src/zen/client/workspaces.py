@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 
@@ -43,4 +44,9 @@ def _identity(spec: StackSpec) -> str:
     return dumps(to_json(spec))
 
 
-atexit.register(close_all)
+def _close_at_exit() -> None:
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C once more: the process ends anyway, without a traceback
+        close_all()
+
+
+atexit.register(_close_at_exit)
